@@ -1,0 +1,75 @@
+/*
+ * calls.h - the one table of system calls: number, which arguments are paths, what the call does, and how the
+ * filter treats it. The filter builder, the observer and the supervisor all read it; adding a call is one row.
+ */
+#ifndef SL_POLICY_CALLS_H
+#define SL_POLICY_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a call does, for the observer and the supervisor. */
+enum sl_op {
+	SL_OP_NONE,
+	SL_OP_OPEN,	   /* open, openat: flags in flags_arg, mode in mode_arg */
+	SL_OP_OPENAT2,	   /* flags behind the open_how pointer in flags_arg */
+	SL_OP_CREAT,
+	SL_OP_EXEC,	   /* execve, execveat (flags_arg) */
+	SL_OP_MKDIR,
+	SL_OP_MKNOD,	   /* mode in mode_arg */
+	SL_OP_LINK,	   /* old = path, new = path2 */
+	SL_OP_SYMLINK,	   /* path2 is the new name; the target is no path access */
+	SL_OP_UNLINK,	   /* unlinkat with AT_REMOVEDIR in flags_arg is a rmdir */
+	SL_OP_RMDIR,
+	SL_OP_RENAME,	   /* flags_arg for renameat2 */
+	SL_OP_TRUNCATE,
+	SL_OP_CHMOD,	   /* attribute calls: path, or a descriptor in dir_arg with no path_arg */
+	SL_OP_CHOWN,
+	SL_OP_UTIMES,
+	SL_OP_SETXATTR,
+	SL_OP_REMOVEXATTR,
+	SL_OP_INODE_FLAGS, /* ioctl FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR; file_setattr */
+	SL_OP_DEVICE_IOCTL, /* an ioctl that Landlock judges on devices */
+	SL_OP_CHDIR,
+	SL_OP_BIND,
+	SL_OP_CONNECT,
+	SL_OP_LISTEN,
+	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
+	SL_OP_PROCESS,	   /* acts on another process: pid in pid_arg */
+	SL_OP_SYSV_IPC,
+};
+
+/* How the filter treats the call before anything else is asked for. */
+enum sl_treat {
+	SL_TREAT_ALLOW,	    /* allowed (or notified, where the plan asks for its op) */
+	SL_TREAT_REFUSE,    /* always refused with refuse_errno, whatever a profile lists */
+	SL_TREAT_JUDGE,	    /* decided on arguments by the judge of that row in filter.c */
+	SL_TREAT_ATTRIBUTE, /* notified when a supervisor listens, refused with EACCES without one */
+	SL_TREAT_IPC,	    /* refused unless the sysv_ipc group is allowed */
+};
+
+#define SL_NO_ARG (-1)
+
+struct sl_call {
+	const char *name;
+	int nr; /* of this architecture; rows for calls that it lacks are not compiled in */
+	enum sl_op op;
+	enum sl_treat treat;
+	int refuse_errno;
+	int8_t dir_arg, path_arg, dir2_arg, path2_arg, flags_arg, mode_arg, pid_arg; /* SL_NO_ARG where it has none */
+};
+
+extern const struct sl_call sl_calls[];
+extern const size_t sl_call_count;
+
+/* The row of a call number (O(1)), or NULL: a call that nobody here cares for. */
+const struct sl_call *sl_call_by_nr(int nr);
+
+/* A name to its number on this architecture, also for calls without a row; -ENOENT when unknown. */
+int sl_call_number(const char *name);
+
+/* A number to its name; NULL when unknown. The string is static. */
+const char *sl_call_name(int nr);
+
+#endif
