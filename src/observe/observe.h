@@ -1,0 +1,63 @@
+/*
+ * observe.h - from notified calls to facts, from facts to a profile.
+ *
+ * A fact is (right, canonical object), held once. The right is what the kernel granted, not what was asked: each
+ * call's outcome is predicted from the state the kernel is about to see (resolve as the caller, check as the
+ * caller), the call itself is always continued, and only a call that will succeed leaves facts. An exec that ends
+ * in ENOEXEC is the one failure that needs a right, and leaves it.
+ *
+ * Objects that the run itself made (or put in place by rename) have no names of their own in the profile: what was
+ * done to them counts on the nearest directory that was there before.
+ *
+ * The same prediction serves run --explain: instead of recording, each needed right is put to the policy.
+ */
+#ifndef SL_OBSERVE_OBSERVE_H
+#define SL_OBSERVE_OBSERVE_H
+
+#include <linux/seccomp.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "policy/policy.h"
+#include "profile/profile.h"
+#include "profile/write.h"
+
+struct sl_observer;
+
+struct sl_observer_options {
+	pid_t root_pid;	      /* the command's process */
+	const char *tmp_dir;  /* canonical private temporary directory, or NULL */
+	FILE *trace;	      /* JSON lines, or NULL */
+	const struct sl_policy *explain; /* run --explain: report denials to stderr instead of recording */
+};
+
+struct sl_observer *sl_observer_new(const struct sl_observer_options *options);
+void sl_observer_free(struct sl_observer *o);
+
+/* The command's process id, known only after it was made. Before the first notification. */
+void sl_observer_set_root(struct sl_observer *o, pid_t root_pid);
+
+/* Look at one notification. Never answers it: the caller continues the call. listener is for sl_notif_valid().
+ * Called from one thread only. */
+void sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n);
+
+/* How the summary and the caller see the observation. */
+struct sl_observation {
+	size_t used;	      /* distinct (right, object) facts */
+	size_t granted;	      /* objects that the profile's entries open now, counted up to a bound */
+	size_t count[SL_FS_KEY_COUNT]; /* entries by key */
+	bool tmp_used;
+	bool partial;	      /* something could not be seen or written; the notes say what */
+	bool network_used;    /* sockets were connected or bound: not in the profile yet */
+	struct sl_strv notes; /* warnings, one escaped line each */
+};
+void sl_observation_release(struct sl_observation *r);
+
+/* Turn the facts into filesystem, syscalls and tmp keys of *profile (version 2; the rest is left alone), and fill
+ * *ret. Deterministic: sorted, the same facts give the same bytes. */
+void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret);
+
+/* Bytes of memory held for facts and caches: grows with distinct objects, not with calls. */
+size_t sl_observer_memory(const struct sl_observer *o);
+
+#endif
