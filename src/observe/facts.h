@@ -21,23 +21,29 @@ struct sl_facts *sl_facts_new(void);
 void sl_facts_free(struct sl_facts *f);
 
 /* Record that rights (SL_RIGHT_*) were used on the object at this canonical path. For CREATE and DELETE path is the
- * directory. is_dir: the object is a directory. Returns true when something new was recorded. */
+ * directory. is_dir: the object is a directory. A path that is not absolute, or of PATH_MAX bytes, is left out.
+ * Returns true when something new was recorded. */
 bool sl_facts_add(struct sl_facts *f, uint32_t rights, const char *path, bool is_dir, pid_t pid);
 
 /* The run made an object at path (or moved one there, or replaced one). */
 void sl_facts_made(struct sl_facts *f, const char *path);
 
-/* The name is gone (unlinked, removed, renamed away): what the run makes there later is its own again. */
+/* The name is gone (unlinked, removed, renamed away): what the run makes there later is its own again. A name that
+ * the run had made stays its own: a fact that arrives late, through a descriptor, still goes to the directory. */
 void sl_facts_gone(struct sl_facts *f, const char *path);
 
 /* Was the object at path, or a directory above it, made by the run? */
 bool sl_facts_is_made(const struct sl_facts *f, const char *path);
 
 /* A rename or link went from a name in directory src to one in dst (both canonical, different): their rights must be
- * alike for REFER. exchange: both ways. */
-void sl_facts_refer(struct sl_facts *f, const char *src_dir, const char *dst_dir, bool exchange);
+ * alike for REFER. flags: SL_REFER_*. Call it before sl_facts_made() and sl_facts_gone() of the names. */
+enum sl_refer_flags {
+	SL_REFER_EXCHANGE = 1 << 0, /* both ways */
+	SL_REFER_FILES = 1 << 1,    /* no directory is moved: rights that only directories have need not be alike */
+};
+void sl_facts_refer(struct sl_facts *f, const char *src_dir, const char *dst_dir, unsigned int flags);
 
-/* A note for the user (warning), said once; one escaped line. partial marks the profile partial. */
+/* A note for the user (warning), said once; one escaped line; at most 1000. partial marks the profile partial. */
 void sl_facts_note(struct sl_facts *f, bool partial, const char *text);
 
 /* Flags. */
@@ -60,8 +66,7 @@ void sl_facts_each(const struct sl_facts *f, void (*visit)(const struct sl_fact 
 struct sl_profile;
 struct sl_observation;
 
-/* Fill the filesystem and syscalls keys of a version 2 profile, and the observation (observe.h), from the facts.
- * tmp_dir as in the observer's options. */
+/* Fill the filesystem and syscalls keys of a version 2 profile, and the observation (observe.h), from the facts. */
 void sl_facts_to_profile(const struct sl_facts *f, struct sl_profile *profile, struct sl_observation *ret);
 
 #endif

@@ -43,13 +43,15 @@ void sl_observer_notify(struct sl_observer *o, int listener, const struct seccom
 
 /* How the summary and the caller see the observation. */
 struct sl_observation {
-	size_t used;	      /* distinct (right, object) facts */
-	size_t granted;	      /* objects that the profile's entries open now, counted up to a bound */
+	size_t used;	      /* distinct (right, object) pairs that were used */
+	size_t granted;	      /* those, and every other (right, object) that the profile's entries open now */
+	bool granted_more;    /* counting ended at a bound: granted is a lower one */
 	size_t count[SL_FS_KEY_COUNT]; /* entries by key */
 	bool tmp_used;
 	bool partial;	      /* something could not be seen or written; the notes say what */
 	bool network_used;    /* sockets were connected or bound: not in the profile yet */
-	struct sl_strv notes; /* warnings, one escaped line each */
+	struct sl_strv notes; /* warnings, one escaped line each; the same for the same facts */
+	struct sl_strv opened; /* what single entries open that was never used, one escaped line each */
 };
 void sl_observation_release(struct sl_observation *r);
 
