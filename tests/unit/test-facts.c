@@ -103,6 +103,13 @@ static const struct {
 	  "/d WCI/ /s CI/" },
 };
 
+static bool ends_in_slash(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len && path[len - 1] == '/';
+}
+
 START_TEST(table)
 {
 	struct sl_facts *f = sl_facts_new();
@@ -110,7 +117,7 @@ START_TEST(table)
 
 	for (const struct op *op = tables[_i].ops; op->what; op++) {
 		if (op->what == '+')
-			sl_facts_add(f, op->rights, op->path, op->path[strlen(op->path) - 1] == '/', 7);
+			sl_facts_add(f, op->rights, op->path, ends_in_slash(op->path), 7);
 		else if (op->what == 'm')
 			sl_facts_made(f, op->path);
 		else if (op->what == 'g')
