@@ -1,0 +1,86 @@
+"""check-strata and check-behaviours on small trees of their own: each offence is found, and nothing else."""
+
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Returns run(script, {path: text}) -> (status, lines without the summary)."""
+
+    def run(script, files, *arguments):
+        (tmp_path / "scripts").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        done = subprocess.run([tmp_path / "scripts" / script, *arguments], capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines()[:-1]
+
+    return run
+
+
+def body(lines):
+    return "int f(void)\n{\n" + "\t;\n" * (lines - 3) + "}\n"
+
+
+HEADERS = {f"src/{s}/x.h": "" for s in ("base", "profile", "kernel", "policy", "observe", "supervise", "cmd")}
+
+
+@pytest.mark.parametrize(
+    "file, text, complaint",
+    [
+        ("src/base/a.c", '#include "base/x.h"\n#include <stdio.h>\n#include "sandlock.h"\n', None),
+        ("src/base/a.c", '#include "cmd/x.h"\n', "src/base/a.c:1: base must not include cmd (cmd/x.h)"),
+        ("src/profile/a.c", '\n#include "kernel/x.h"\n', "src/profile/a.c:2: profile must not include kernel (kernel/x.h)"),
+        ("src/kernel/a.h", '#include "profile/x.h"\n', "src/kernel/a.h:1: kernel must not include profile (profile/x.h)"),
+        ("src/supervise/a.c", '#include "observe/x.h"\n', None),
+        ("src/cmd/a.c", '#include "x.h"\n', 'src/cmd/a.c:1: "x.h": not a header below src/, written as stratum/name.h'),
+        ("src/cmd/a.c", "#include <base/x.h>\n", "src/cmd/a.c:1: <base/x.h>: a header of the project is included with quotes"),
+        ("src/odd/a.c", "", "src/odd/a.c:1: folder src/odd is no stratum of doc/architecture.md"),
+        ("src/cmd/a.c", body(100), None),
+        ("src/cmd/a.c", "static int x;\n\n" + body(101), "src/cmd/a.c:3: f() has 101 lines, at most 100"),
+        ("tests/unit/a.c", "START_TEST(t)\n{\n" + "\n" * 99 + "}\n", "tests/unit/a.c:1: START_TEST() has 102 lines, at most 100"),
+        ("src/cmd/a.c", "static const int t[] = {\n" + "1,\n" * 200 + "};\n" + body(9), None),
+        ("src/cmd/a.c", "/* int f(void)\n{\n" + "\n" * 200 + "}*/\n" + body(9), None),
+        ("src/cmd/a.c", "\n" * 1001, "src/cmd/a.c:1: 1001 lines, at most 1000"),
+    ],
+)
+def test_strata(tree, file, text, complaint):
+    status, lines = tree("check-strata", {**HEADERS, file: text})
+    assert lines == ([complaint] if complaint else [])
+    assert status == (1 if complaint else 0)
+
+
+DOCUMENT = "doc/behaviours.md"
+TEST = {"tests/cli/test_a.py": "def test_L1_x():\n    pass\n", "tests/unit/test-b.c": "START_TEST(R2_y)\n"}
+
+
+@pytest.mark.parametrize(
+    "rows, complaints",
+    [
+        ("| L1 | p | `test_a.py::test_L1_x` |\n| R2 | q | `test-b.c::R2_y`; not built yet: z |", 0),
+        ("| L1 | p | `test_a.py::test_L1_x` |\n| R2 | q | not built yet |", 1),
+        ("| L1 | p | `test_a.py::test_gone` |\n| R2 | q | `test-b.c::R2_y` |", 2),
+        ("| L1 | p | `test_a.py::test_L1_x` |\n| L1 | p | `test_a.py::test_L1_x` |\n| R2 | q | `test-b.c::R2_y` |", 1),
+        ("| L1 | p | `test_a.py::test_L1_x` |\n| R2 | q | by hand |", 2),
+        ("| L1 | p | `test_a.py::test_L1_x` |", 1),
+    ],
+)
+def test_behaviours(tree, rows, complaints):
+    status, lines = tree("check-behaviours", {**TEST, DOCUMENT: rows + "\n"})
+    assert len(lines) == complaints
+    assert status == (1 if complaints else 0)
+
+
+def test_behaviours_write(tree, tmp_path):
+    rows = "# x\n\n| L1 | p | not built yet |\n| R2 | q | `test-b.c::gone`; not built yet: z |\n| N3 | r | not built yet: no |\n"
+    assert tree("check-behaviours", {**TEST, DOCUMENT: rows}, "--write") == (0, [])
+    assert (tmp_path / DOCUMENT).read_text() == (
+        "# x\n\n| L1 | p | `test_a.py::test_L1_x` |\n| R2 | q | `test-b.c::R2_y`; not built yet: z |\n| N3 | r | not built yet: no |\n"
+    )
