@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a call does, for the observer and the supervisor. */
+/* What a call does, for the observer and the supervisor. Where arguments have no field of their own they stand
+ * where the man page has them: a socket call's descriptor is argument 0, its address 1, its length 2. */
 enum sl_op {
 	SL_OP_NONE,
 	SL_OP_OPEN,	   /* open, openat: flags in flags_arg, mode in mode_arg */
@@ -29,14 +30,14 @@ enum sl_op {
 	SL_OP_UTIMES,
 	SL_OP_SETXATTR,
 	SL_OP_REMOVEXATTR,
-	SL_OP_INODE_FLAGS, /* ioctl FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR; file_setattr */
-	SL_OP_DEVICE_IOCTL, /* an ioctl that Landlock judges on devices */
+	SL_OP_INODE_FLAGS, /* ioctl FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR (see sl_call_op); file_setattr */
+	SL_OP_DEVICE_IOCTL, /* an ioctl that Landlock judges on devices: descriptor in dir_arg, request in flags_arg */
 	SL_OP_CHDIR,
 	SL_OP_BIND,
 	SL_OP_CONNECT,
 	SL_OP_LISTEN,
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
-	SL_OP_PROCESS,	   /* acts on another process: pid in pid_arg */
+	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
 	SL_OP_SYSV_IPC,
 };
 
@@ -58,7 +59,17 @@ struct sl_call {
 	enum sl_treat treat;
 	int refuse_errno;
 	int8_t dir_arg, path_arg, dir2_arg, path2_arg, flags_arg, mode_arg, pid_arg; /* SL_NO_ARG where it has none */
+	bool nofollow; /* a symbolic link as the last component is itself the object (lchown, unlink, rename …) */
+	bool pidfd;    /* pid_arg is a pidfd, not a pid */
 };
+
+/* The highest number that this version knows, and the group name that stands for the SysV IPC calls. */
+#define SL_CALL_LAST 469 /* file_setattr, Linux 6.17 */
+#define SL_CALL_GROUP_SYSV_IPC "sysv_ipc"
+
+/* ioctl requests that change an inode's flags, by their low 32 bits: the kernel ignores the others. */
+#define SL_FS_IOC_SETFLAGS   0x40086602U
+#define SL_FS_IOC_FSSETXATTR 0x401c5820U
 
 extern const struct sl_call sl_calls[];
 extern const size_t sl_call_count;
@@ -66,7 +77,15 @@ extern const size_t sl_call_count;
 /* The row of a call number (O(1)), or NULL: a call that nobody here cares for. */
 const struct sl_call *sl_call_by_nr(int nr);
 
-/* A name to its number on this architecture, also for calls without a row; -ENOENT when unknown. */
+/* Does the number name a call of this architecture up to SL_CALL_LAST? The numbers that the architecture's table
+ * leaves out are unknown: a newer kernel may fill them. */
+bool sl_call_is_known(int nr);
+
+/* What this very call does: the row's op, except that an ioctl of the inode-flag requests is SL_OP_INODE_FLAGS. */
+enum sl_op sl_call_op(const struct sl_call *call, const uint64_t args[6]);
+
+/* A name to its number on this architecture, also for calls without a row. -ENOENT when unknown; -ENOSYS for a call
+ * that only other architectures have. */
 int sl_call_number(const char *name);
 
 /* A number to its name; NULL when unknown. The string is static. */

@@ -1,0 +1,512 @@
+/*
+ * filter.c - from the call table and a plan to a seccomp program.
+ *
+ * Every number up to SL_CALL_LAST gets a leaf: a verdict, or the code of a judge that looks at the arguments.
+ * Neighbouring numbers with the same verdict become one run, and one balanced tree over the runs is the program; all
+ * numbers above (x32 calls have bit 30 set) and those that the architecture leaves out are the ENOSYS runs.
+ *
+ * Judges compare what the kernel will look at: an int or unsigned int argument by its low half, because the kernel
+ * truncates it, so rubbish in the high half changes nothing. Nothing behind a pointer is ever judged here.
+ *
+ * Why not libseccomp: 2.5.4 took 250-500 µs to build and export these rules, half of what a whole start may cost, has
+ * no rule for "numbers above the last known one", and cannot name newer calls. This takes some 10 µs.
+ *
+ * Without a listener (a sandbox inside another that already has one) what would have been notified is refused:
+ * attribute calls with EACCES, acts on other processes with EPERM. An open that could only have widened to
+ * /proc/self stays allowed, Landlock judges it; and internet sockets cannot be made at all, because listen() binds
+ * an unbound one without asking Landlock, while an AF_UNIX server must be able to listen.
+ */
+#include "policy/filter.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/ioprio.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "base/path.h"
+#include "policy/bpf.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+#define SOCK_TYPE_BITS 0xfU /* the rest are SOCK_NONBLOCK and SOCK_CLOEXEC */
+
+/* Flags of unshare(2) that make no namespace. */
+#define UNSHARE_PLAIN (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
+#define CLONE_NAMESPACES                                                                                      \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+static uint32_t refuse(int error)
+{
+	return SECCOMP_RET_ERRNO | ((uint32_t)error & SECCOMP_RET_DATA);
+}
+
+static bool observing(const struct sl_filter_plan *plan)
+{
+	return plan->listener && plan->observe;
+}
+
+/* A call that the supervisor must decide, or that is refused where none listens for it. */
+static uint32_t supervised(const struct sl_filter_plan *plan, int error)
+{
+	return plan->listener && (plan->attributes || plan->observe) ? SECCOMP_RET_USER_NOTIF : refuse(error);
+}
+
+/* A call that is allowed, and seen where its op is recorded. */
+static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
+{
+	if (!observing(plan))
+		return SECCOMP_RET_ALLOW;
+	switch (op) {
+	case SL_OP_NONE:
+	case SL_OP_CHDIR:
+	case SL_OP_LISTEN:
+	case SL_OP_PROCESS:
+		return SECCOMP_RET_ALLOW;
+	default:
+		return SECCOMP_RET_USER_NOTIF;
+	}
+}
+
+static void ret_if_eq(struct sl_bpf *b, uint32_t k, uint32_t ret)
+{
+	size_t block = sl_bpf_if_eq(b, k);
+
+	sl_bpf_ret(b, ret);
+	sl_bpf_end(b, block);
+}
+
+static void ret_if_ne(struct sl_bpf *b, uint32_t k, uint32_t ret)
+{
+	size_t block = sl_bpf_if_ne(b, k);
+
+	sl_bpf_ret(b, ret);
+	sl_bpf_end(b, block);
+}
+
+static void ret_if_any(struct sl_bpf *b, uint32_t bits, uint32_t ret)
+{
+	size_t block = sl_bpf_if_any(b, bits);
+
+	sl_bpf_ret(b, ret);
+	sl_bpf_end(b, block);
+}
+
+/* open, openat. O_PATH opens read and write nothing. /proc/self can be widened for reading (directories among it)
+ * and, where the profile writes there, for every other mode: shells open with O_CREAT|O_TRUNC. */
+static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	bool widen = plan->listener && plan->open_self;
+
+	if (observing(plan) || widen) {
+		sl_bpf_load_low(b, call->flags_arg);
+		ret_if_any(b, O_PATH, SECCOMP_RET_ALLOW);
+		if (!observing(plan) && !plan->open_self_write)
+			ret_if_any(b, O_ACCMODE | O_CREAT, SECCOMP_RET_ALLOW);
+	}
+	sl_bpf_ret(b, observing(plan) || widen ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+}
+
+/* openat2: its flags are behind a pointer. */
+static void judge_openat2(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	bool notify = plan->listener && (plan->open_self || plan->observe);
+
+	(void)call;
+	sl_bpf_ret(b, notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+}
+
+/* socket(family, type, protocol). Without network: AF_UNIX streams, whose connect is refused, and TCP, of which
+ * connect is refused and Landlock withholds bind. A datagram socket needs neither to send. */
+static void judge_socket(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	size_t other, other6;
+
+	(void)call;
+	sl_bpf_load_low(b, 0);
+	if (plan->no_network) {
+		size_t local = sl_bpf_if_eq(b, AF_UNIX);
+
+		sl_bpf_load_low(b, 1);
+		sl_bpf_and(b, SOCK_TYPE_BITS);
+		ret_if_eq(b, SOCK_STREAM, SECCOMP_RET_ALLOW);
+		ret_if_eq(b, SOCK_SEQPACKET, SECCOMP_RET_ALLOW);
+		sl_bpf_ret(b, refuse(EACCES));
+		sl_bpf_end(b, local);
+	} else {
+		ret_if_eq(b, AF_UNIX, SECCOMP_RET_ALLOW);
+		ret_if_eq(b, AF_NETLINK, SECCOMP_RET_ALLOW);
+	}
+	other = sl_bpf_if_ne(b, AF_INET);
+	other6 = sl_bpf_if_ne(b, AF_INET6);
+	ret_if_eq(b, AF_PACKET, refuse(EPERM));
+	sl_bpf_ret(b, refuse(EAFNOSUPPORT));
+	sl_bpf_end(b, other6);
+	sl_bpf_end(b, other);
+
+	sl_bpf_load_low(b, 1);
+	sl_bpf_and(b, SOCK_TYPE_BITS);
+	ret_if_eq(b, SOCK_RAW, refuse(EPERM));
+	ret_if_eq(b, SOCK_PACKET, refuse(EPERM));
+	if (plan->no_network && plan->listener) {
+		ret_if_ne(b, SOCK_STREAM, refuse(EACCES));
+		sl_bpf_load_low(b, 2);
+		ret_if_eq(b, 0, SECCOMP_RET_ALLOW);
+		ret_if_eq(b, IPPROTO_TCP, SECCOMP_RET_ALLOW);
+	}
+	sl_bpf_ret(b, plan->no_network ? refuse(EACCES) : SECCOMP_RET_ALLOW);
+}
+
+/* A pair of datagram sockets is no pair of pipes: each end can also send to any bound address, through a pointer. */
+static void judge_socketpair(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)call;
+	sl_bpf_load_low(b, 0);
+	ret_if_ne(b, AF_UNIX, refuse(EOPNOTSUPP));
+	if (plan->no_network) {
+		sl_bpf_load_low(b, 1);
+		sl_bpf_and(b, SOCK_TYPE_BITS);
+		ret_if_eq(b, SOCK_DGRAM, refuse(EACCES));
+		ret_if_eq(b, SOCK_RAW, refuse(EACCES)); /* AF_UNIX: the same as SOCK_DGRAM */
+	}
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
+static void judge_connect(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	sl_bpf_ret(b, plan->no_network ? refuse(EACCES) : observed(plan, call->op));
+}
+
+/* listen() gives an unbound internet socket a port of its own: the supervisor looks at the socket's family. */
+static void judge_listen(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)call;
+	sl_bpf_ret(b, plan->no_network && plan->listener ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+}
+
+/* sendto, sendmsg, sendmmsg: MSG_FASTOPEN connects. */
+static void judge_send(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	if (plan->no_network) {
+		sl_bpf_load_low(b, call->flags_arg);
+		ret_if_any(b, MSG_FASTOPEN, refuse(EACCES));
+	}
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
+/* The kernel looks at the low half of clone's flags only; CLONE_NEWTIME is not among what clone can do. */
+static void judge_clone(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)plan;
+	(void)call;
+	sl_bpf_load_low(b, 0);
+	ret_if_any(b, CLONE_NAMESPACES, refuse(EPERM));
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
+static void judge_unshare(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)plan;
+	(void)call;
+	sl_bpf_load_low(b, 0);
+	ret_if_any(b, ~(uint32_t)UNSHARE_PLAIN, refuse(EPERM));
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
+/* Calls on a pid: 0 is the caller. */
+static void judge_pid(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	sl_bpf_load_low(b, call->pid_arg);
+	ret_if_eq(b, 0, SECCOMP_RET_ALLOW);
+	sl_bpf_ret(b, supervised(plan, EPERM));
+}
+
+/* Calls on a pidfd: a negative one is PIDFD_SELF_* or an error. */
+static void judge_pidfd(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	size_t negative;
+
+	sl_bpf_load_low(b, call->pid_arg);
+	negative = sl_bpf_if_ge(b, 0x80000000U);
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+	sl_bpf_end(b, negative);
+	sl_bpf_ret(b, supervised(plan, EPERM));
+}
+
+/* setpriority, ioprio_set: on one process; a process group or a user is more than the sandbox. */
+static void judge_priority(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	sl_bpf_load_low(b, 0);
+	ret_if_ne(b, call->nr == __NR_ioprio_set ? (uint32_t)IOPRIO_WHO_PROCESS : (uint32_t)PRIO_PROCESS,
+		  refuse(EPERM));
+	judge_pid(b, plan, call);
+}
+
+typedef void judge_fn(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call);
+
+/* ioctl requests by their low 32 bits, ascending. */
+enum request_kind {
+	REQUEST_REFUSED,   /* EPERM, whatever the descriptor is */
+	REQUEST_ATTRIBUTE, /* an attribute call */
+	REQUEST_EVERYDAY,  /* never worth a look: Landlock does not judge it, or the device was opened for writing */
+};
+
+static const struct {
+	uint32_t first, last;
+	enum request_kind kind;
+} requests[] = {
+	{ 0x00000002, 0x00000002, REQUEST_EVERYDAY },  /* FIGETBSZ */
+	{ 0x00005401, 0x0000540b, REQUEST_EVERYDAY },  /* TCGETS TCSETS* TCGETA TCSETA* TCSBRK TCXONC TCFLSH */
+	{ 0x0000540e, 0x00005411, REQUEST_EVERYDAY },  /* TIOCSCTTY TIOCGPGRP TIOCSPGRP TIOCOUTQ */
+	{ 0x00005412, 0x00005412, REQUEST_REFUSED },   /* TIOCSTI: types into the terminal */
+	{ 0x00005413, 0x00005414, REQUEST_EVERYDAY },  /* TIOCGWINSZ TIOCSWINSZ */
+	{ 0x0000541b, 0x0000541b, REQUEST_EVERYDAY },  /* FIONREAD */
+	{ 0x0000541c, 0x0000541d, REQUEST_REFUSED },   /* TIOCLINUX TIOCCONS */
+	{ 0x00005421, 0x00005422, REQUEST_EVERYDAY },  /* FIONBIO TIOCNOTTY */
+	{ 0x00005423, 0x00005423, REQUEST_REFUSED },   /* TIOCSETD: loads line disciplines */
+	{ 0x00005424, 0x00005424, REQUEST_EVERYDAY },  /* TIOCGETD */
+	{ 0x00005429, 0x00005429, REQUEST_EVERYDAY },  /* TIOCGSID */
+	{ 0x00005437, 0x00005437, REQUEST_REFUSED },   /* TIOCVHANGUP */
+	{ 0x00005450, 0x00005452, REQUEST_EVERYDAY },  /* FIONCLEX FIOCLEX FIOASYNC */
+	{ 0x00005460, 0x00005460, REQUEST_EVERYDAY },  /* FIOQSIZE */
+	{ 0x00008900, 0x000089ff, REQUEST_EVERYDAY },  /* SIOC*: sockets */
+	{ 0x40045431, 0x40045431, REQUEST_EVERYDAY },  /* TIOCSPTLCK */
+	{ 0x40046602, 0x40046602, REQUEST_REFUSED },   /* FS_IOC32_SETFLAGS */
+	{ 0x40047211, 0x40047211, REQUEST_REFUSED },   /* FAT_IOCTL_SET_ATTRIBUTES */
+	{ 0x40049409, 0x40049409, REQUEST_EVERYDAY },  /* FICLONE */
+	{ 0x40086602, 0x40086602, REQUEST_ATTRIBUTE }, /* FS_IOC_SETFLAGS */
+	{ 0x40086604, 0x40086604, REQUEST_REFUSED },   /* EXT4_IOC_SETVERSION */
+	{ 0x40086610, 0x40086610, REQUEST_REFUSED },   /* EXT4_IOC_RESIZE_FS */
+	{ 0x40087602, 0x40087602, REQUEST_REFUSED },   /* FS_IOC_SETVERSION */
+	{ 0x4008941a, 0x4008941a, REQUEST_REFUSED },   /* BTRFS_IOC_SUBVOL_SETFLAGS */
+	{ 0x401c5820, 0x401c5820, REQUEST_ATTRIBUTE }, /* FS_IOC_FSSETXATTR */
+	{ 0x4020940d, 0x4020940d, REQUEST_EVERYDAY },  /* FICLONERANGE */
+	{ 0x402c542b, 0x402c542d, REQUEST_EVERYDAY },  /* TCSETS2 TCSETSW2 TCSETSF2 */
+	{ 0x40806685, 0x40806685, REQUEST_REFUSED },   /* FS_IOC_ENABLE_VERITY */
+	{ 0x41009432, 0x41009432, REQUEST_REFUSED },   /* FS_IOC_SETFSLABEL */
+	{ 0x50009401, 0x50009401, REQUEST_REFUSED },   /* BTRFS_IOC_SNAP_CREATE */
+	{ 0x5000940e, 0x5000940f, REQUEST_REFUSED },   /* BTRFS_IOC_SUBVOL_CREATE, SNAP_DESTROY */
+	{ 0x50009417, 0x50009418, REQUEST_REFUSED },   /* BTRFS_IOC_SNAP_CREATE_V2, SUBVOL_CREATE_V2 */
+	{ 0x5000943f, 0x5000943f, REQUEST_REFUSED },   /* BTRFS_IOC_SNAP_DESTROY_V2 */
+	{ 0x80045430, 0x80045430, REQUEST_EVERYDAY },  /* TIOCGPTN */
+	{ 0x8004587d, 0x8004587d, REQUEST_REFUSED },   /* FS_IOC_GOINGDOWN */
+	{ 0x80086601, 0x80086601, REQUEST_EVERYDAY },  /* FS_IOC_GETFLAGS */
+	{ 0x800c6613, 0x800c6613, REQUEST_REFUSED },   /* FS_IOC_SET_ENCRYPTION_POLICY */
+	{ 0x801c581f, 0x801c581f, REQUEST_EVERYDAY },  /* FS_IOC_FSGETXATTR */
+	{ 0x802c542a, 0x802c542a, REQUEST_EVERYDAY },  /* TCGETS2 */
+	{ 0xc0045877, 0xc0045878, REQUEST_REFUSED },   /* FIFREEZE FITHAW */
+	{ 0xc0185879, 0xc0185879, REQUEST_REFUSED },   /* FITRIM */
+	{ 0xc0189436, 0xc0189436, REQUEST_EVERYDAY },  /* FIDEDUPERANGE */
+	{ 0xc020660b, 0xc020660b, REQUEST_EVERYDAY },  /* FS_IOC_FIEMAP */
+};
+
+/* Append a run unless the one before it has the same outcome, or replace it where it would be empty. */
+static size_t add_run(struct sl_bpf_run *runs, size_t count, uint32_t first, uint32_t ret, const struct sl_bpf *code)
+{
+	assert(!count || runs[count - 1].first <= first);
+	if (count && runs[count - 1].first == first)
+		count--;
+	if (!count || runs[count - 1].ret != ret || runs[count - 1].code || code)
+		runs[count++] = (struct sl_bpf_run){ first, ret, code };
+	return count;
+}
+
+static void judge_ioctl(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	struct sl_bpf_run runs[2 * SL_ARRAY_LEN(requests) + 1];
+	uint32_t rest = observed(plan, call->op);
+	size_t count = add_run(runs, 0, 0, rest, NULL);
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(requests); i++) {
+		uint32_t ret = requests[i].kind == REQUEST_REFUSED   ? refuse(EPERM) :
+			       requests[i].kind == REQUEST_ATTRIBUTE ? supervised(plan, EACCES) :
+								       SECCOMP_RET_ALLOW;
+
+		count = add_run(runs, count, requests[i].first, ret, NULL);
+		count = add_run(runs, count, requests[i].last + 1, rest, NULL);
+	}
+	sl_bpf_load_low(b, call->flags_arg);
+	sl_bpf_tree(b, runs, count);
+}
+
+static judge_fn *judge_of(const struct sl_call *call)
+{
+	switch (call->nr) {
+	case __NR_ioctl:
+		return judge_ioctl;
+	case __NR_socket:
+		return judge_socket;
+	case __NR_socketpair:
+		return judge_socketpair;
+	case __NR_connect:
+		return judge_connect;
+	case __NR_listen:
+		return judge_listen;
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+		return judge_send;
+	case __NR_clone:
+		return judge_clone;
+	case __NR_unshare:
+		return judge_unshare;
+	case __NR_setpriority:
+	case __NR_ioprio_set:
+		return judge_priority;
+	default:
+		break;
+	}
+	if (call->op == SL_OP_OPEN)
+		return judge_open;
+	if (call->op == SL_OP_OPENAT2)
+		return judge_openat2;
+	if (call->op == SL_OP_PROCESS)
+		return call->pidfd ? judge_pidfd : judge_pid;
+	return NULL;
+}
+
+#define JUDGES_MAX 32
+
+/* What is decided for each number, and the code of the judges. */
+struct draft {
+	struct {
+		uint32_t ret;
+		const struct sl_bpf *code;
+	} leaves[SL_CALL_LAST + 1];
+	struct sl_bpf judges[JUDGES_MAX];
+	size_t judge_count;
+};
+
+/* Put the judge's code at its call; code that is one verdict becomes that verdict. */
+static void place_judge(struct draft *d, const struct sl_filter_plan *plan, const struct sl_call *call, judge_fn *judge)
+{
+	struct sl_bpf *b = &d->judges[d->judge_count];
+
+	assert(d->judge_count < JUDGES_MAX);
+	judge(b, plan, call);
+	if (b->len == 1) {
+		d->leaves[call->nr].ret = b->insns[0].k;
+		b->len = 0;
+		return;
+	}
+	d->leaves[call->nr].code = b;
+	d->judge_count++;
+}
+
+static void place_call(struct draft *d, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	judge_fn *judge = judge_of(call);
+	uint32_t ret = refuse(call->refuse_errno ? call->refuse_errno : EPERM);
+
+	if (judge) {
+		place_judge(d, plan, call, judge);
+		return;
+	}
+	switch (call->treat) {
+	case SL_TREAT_ALLOW:
+		ret = observed(plan, call->op);
+		break;
+	case SL_TREAT_ATTRIBUTE:
+		ret = supervised(plan, EACCES);
+		break;
+	case SL_TREAT_IPC:
+		if (plan->allow_sysv_ipc)
+			ret = observed(plan, call->op);
+		break;
+	case SL_TREAT_REFUSE:
+	case SL_TREAT_JUDGE: /* a row without a judge is refused */
+		break;
+	}
+	d->leaves[call->nr].ret = ret;
+}
+
+static int place_denied(struct draft *d, const struct sl_strv *names, struct sl_error *err)
+{
+	for (size_t i = 0; names && i < names->len; i++) {
+		int nr = sl_call_number(names->items[i]);
+
+		if (!strcmp(names->items[i], SL_CALL_GROUP_SYSV_IPC)) {
+			for (size_t j = 0; j < sl_call_count; j++)
+				if (sl_calls[j].treat == SL_TREAT_IPC)
+					d->leaves[sl_calls[j].nr].ret = refuse(EPERM);
+			continue;
+		}
+		if (nr == -ENOENT)
+			return sl_error_set(err, EINVAL, "unknown system call \"%s\"", sl_esc(names->items[i]));
+		if (nr < 0 || nr > SL_CALL_LAST)
+			continue; /* another architecture's, or refused as too new already */
+		d->leaves[nr].ret = refuse(EPERM);
+		d->leaves[nr].code = NULL;
+	}
+	return 0;
+}
+
+static void assemble(const struct draft *d, struct sl_bpf *out)
+{
+	struct sl_bpf_run runs[SL_CALL_LAST + 2];
+	size_t count = 0, foreign;
+
+	for (uint32_t nr = 0; nr <= SL_CALL_LAST; nr++)
+		count = add_run(runs, count, nr, d->leaves[nr].ret, d->leaves[nr].code);
+	count = add_run(runs, count, SL_CALL_LAST + 1, refuse(ENOSYS), NULL);
+
+	sl_bpf_load_arch(out);
+	foreign = sl_bpf_if_ne(out, NATIVE_ARCH);
+	sl_bpf_ret(out, refuse(ENOSYS));
+	sl_bpf_end(out, foreign);
+	sl_bpf_load_nr(out);
+	sl_bpf_tree(out, runs, count);
+}
+
+static void draft_release(struct draft *d)
+{
+	for (size_t i = 0; i < JUDGES_MAX; i++)
+		sl_bpf_release(&d->judges[i]);
+}
+
+int sl_filter_build(const struct sl_filter_plan *plan, struct sl_filter *ret, struct sl_error *err)
+{
+	SL_CLEANUP(draft_release) struct draft d = { 0 };
+	SL_CLEANUP(sl_bpf_release) struct sl_bpf out = SL_BPF_INIT;
+	int r;
+
+	for (int nr = 0; nr <= SL_CALL_LAST; nr++)
+		d.leaves[nr].ret = sl_call_is_known(nr) ? SECCOMP_RET_ALLOW : refuse(ENOSYS);
+	for (size_t i = 0; i < sl_call_count; i++)
+		place_call(&d, plan, &sl_calls[i]);
+	r = place_denied(&d, plan->extra_deny, err);
+	if (r < 0)
+		return r;
+	assemble(&d, &out);
+	if (out.len > BPF_MAXINSNS)
+		return sl_error_set(err, E2BIG, "the seccomp program has %zu instructions", out.len);
+	ret->len = (unsigned short)out.len;
+	ret->insns = SL_TAKE_PTR(out.insns);
+	return 0;
+}
+
+void sl_filter_release(struct sl_filter *f)
+{
+	free(f->insns);
+	f->insns = NULL;
+	f->len = 0;
+}
+
+uint32_t sl_filter_simulate(const struct sl_filter *f, uint32_t arch, int nr, const uint64_t args[6])
+{
+	struct seccomp_data data = { .nr = nr, .arch = arch };
+
+	memcpy(data.args, args, sizeof(data.args));
+	return sl_bpf_run(f->insns, f->len, &data);
+}
