@@ -1,0 +1,93 @@
+/*
+ * evaluate.c - the one evaluator: may this right be used on this object? Pure, over the rules alone.
+ *
+ * Rights add up along the path, as in a Landlock domain of one layer: a directory's rule holds for everything below,
+ * and each bit may come from another rule. The rules are sorted by path, so each ancestor costs one binary search.
+ */
+#include <string.h>
+
+#include "base/path.h"
+#include "policy/policy.h"
+
+/* Rights that a rule gives in effect: whoever may create in a directory may write what is there. */
+static uint32_t effective(const struct sl_rule *r)
+{
+	return r->rights & SL_RIGHT_CREATE ? r->rights | SL_RIGHT_WRITE : r->rights;
+}
+
+/* The rule whose path is the first len bytes of path. */
+static const struct sl_rule *find_rule(const struct sl_policy *p, const char *path, size_t len)
+{
+	size_t low = 0, high = p->rule_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct sl_rule *r = &p->rules[middle];
+		int order = strncmp(r->path, path, len);
+
+		if (!order && !r->path[len])
+			return r;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* Length of the parent of the first len bytes of a normal path; 0 above "/". */
+static size_t parent_length(const char *path, size_t len)
+{
+	if (len <= 1)
+		return 0;
+	while (path[len - 1] != '/')
+		len--;
+	return len > 1 ? len - 1 : 1;
+}
+
+/* Rights on path, from the rules on it and above; *ret_rule receives the nearest that alone gives all of want, or
+ * else the nearest that gives some. */
+static uint32_t rights_at(const struct sl_policy *p, const char *path, uint32_t want, const struct sl_rule **ret_rule)
+{
+	const struct sl_rule *some = NULL, *all = NULL;
+	uint32_t rights = 0;
+
+	for (size_t full = strlen(path), len = full; len > 0; len = parent_length(path, len)) {
+		const struct sl_rule *r = find_rule(p, path, len);
+
+		if (!r || (len < full && !r->is_dir))
+			continue;
+		rights |= effective(r);
+		if (!some && (effective(r) & want))
+			some = r;
+		if (!all && (effective(r) & want) == want)
+			all = r;
+	}
+	*ret_rule = all ? all : some;
+	return rights;
+}
+
+bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access, const struct sl_rule **ret_rule)
+{
+	const struct sl_rule *rule = NULL;
+	bool allowed = (rights_at(p, access->path, access->right, &rule) & access->right) == access->right;
+
+	if (ret_rule)
+		*ret_rule = allowed ? rule : NULL;
+	return allowed;
+}
+
+bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path)
+{
+	return sl_policy_allows(p, &(struct sl_access){ SL_RIGHT_WRITE, path }, NULL);
+}
+
+bool sl_policy_allows_self(const struct sl_policy *p, const char *rest, uint32_t rights)
+{
+	uint32_t have = 0;
+
+	for (size_t i = 0; i < p->self_rule_count; i++)
+		if (!*p->self_rules[i].rest || sl_path_within(rest, p->self_rules[i].rest))
+			have |= p->self_rules[i].rights;
+	return (have & rights) == rights;
+}

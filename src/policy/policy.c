@@ -1,0 +1,489 @@
+/*
+ * policy.c - from a profile to rules and a Landlock ruleset.
+ *
+ * Entries with the same text are one object with united rights, opened once, added to the ruleset by that descriptor
+ * and closed before the next: a profile of 100 000 entries needs one descriptor. The canonical name and the kind of
+ * what was opened make the rule, so the ruleset and the evaluator (evaluate.c) answer from the same list. Two texts
+ * for one object become one rule when all are sorted by canonical path.
+ *
+ * An entry below /proc/self is not opened by its own name: Landlock would bind it to this process. It becomes a self
+ * rule, as does one that leads there by a symbolic link (/etc/mtab, /dev/fd).
+ */
+#include "policy/policy.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "kernel/landlock.h"
+#include "kernel/own-path.h"
+#include "policy/calls.h"
+
+#define V1_READ (SL_RIGHT_READ | SL_RIGHT_LIST | SL_RIGHT_EXEC)
+#define DEVICE_RIGHTS (SL_RIGHT_READ | SL_RIGHT_WRITE | SL_RIGHT_IOCTL)
+#define DIR_ONLY (SL_RIGHT_LIST | SL_RIGHT_CREATE | SL_RIGHT_DELETE)
+
+/* Rights that Landlock takes for an object that is not a directory. */
+#define LL_FILE (SL_LL_EXECUTE | SL_LL_WRITE_FILE | SL_LL_READ_FILE | SL_LL_TRUNCATE | SL_LL_IOCTL_DEV)
+
+static const char ORIGIN_IMPLICIT[] = "implicit";
+
+const struct sl_implicit_grant sl_implicit_grants[] = {
+	{ "/dev/null", DEVICE_RIGHTS },
+	{ "/dev/zero", DEVICE_RIGHTS },
+	{ "/dev/full", DEVICE_RIGHTS },
+	{ "/dev/random", SL_RIGHT_READ | SL_RIGHT_IOCTL },
+	{ "/dev/urandom", SL_RIGHT_READ | SL_RIGHT_IOCTL },
+	{ NULL, 0 },
+};
+
+/* What the profile and the command line ask for one text. */
+struct wish {
+	char *text; /* "~/" expanded */
+	uint32_t rights;
+	uint32_t exact; /* those of them that version 2 keys asked for: they must fit the object's kind */
+	const char *origin;
+	int line;
+};
+
+struct builder {
+	const struct sl_profile *profile;
+	const struct sl_policy_options *options;
+	struct sl_policy *policy;
+	struct sl_error *err;
+	struct sl_landlock_masks masks;
+	int ruleset_fd;
+	struct wish *wishes;
+	size_t wish_count, wish_cap, rule_cap, self_cap;
+};
+
+static void builder_release(struct builder *b)
+{
+	for (size_t i = 0; i < b->wish_count; i++)
+		free(b->wishes[i].text);
+	free(b->wishes);
+	b->ruleset_fd = sl_close(b->ruleset_fd);
+}
+
+void sl_policy_release(struct sl_policy *p)
+{
+	for (size_t i = 0; i < p->rule_count; i++)
+		free(p->rules[i].path);
+	for (size_t i = 0; i < p->self_rule_count; i++)
+		free(p->self_rules[i].rest);
+	free(p->rules);
+	free(p->self_rules);
+	free(p->tmp_dir);
+	sl_strv_release(&p->extra_deny);
+	sl_strv_release(&p->warnings);
+	*p = SL_POLICY_INIT;
+}
+
+/* "FILE:LINE: filesystem.read: "/x": why", or the option's name where the entry came from the command line. */
+static void describe(const struct builder *b, struct sl_strbuf *out, const struct wish *w, const char *why)
+{
+	if (w->line > 0 && b->profile->file)
+		sl_strbuf_addf(out, "%s:%d: ", sl_esc(b->profile->file), w->line);
+	sl_strbuf_addf(out, "%s: \"%s\": %s", w->origin, sl_esc(w->text), why);
+}
+
+/* An entry that cannot hold: an error with strict, else a warning with what is done instead. */
+static int complain(struct builder *b, const struct wish *w, int code, const char *why, const char *instead)
+{
+	SL_STRBUF line = SL_STRBUF_INIT;
+
+	if (w->origin == ORIGIN_IMPLICIT)
+		return 0;
+	describe(b, &line, w, why);
+	if (b->options->strict)
+		return sl_error_set(b->err, code, "%s", sl_strbuf_str(&line));
+	sl_strbuf_addf(&line, "; %s", instead);
+	sl_strv_take(&b->policy->warnings, sl_strbuf_detach(&line));
+	return 0;
+}
+
+static int fail(struct builder *b, const struct wish *w, int code, const char *why)
+{
+	SL_STRBUF line = SL_STRBUF_INIT;
+
+	describe(b, &line, w, why);
+	return sl_error_set(b->err, code, "%s", sl_strbuf_str(&line));
+}
+
+static void wish_add(struct builder *b, char *text, uint32_t rights, uint32_t exact, const char *origin, int line)
+{
+	if (b->wish_count == b->wish_cap) {
+		b->wish_cap = b->wish_cap ? b->wish_cap * 2 : 64;
+		b->wishes = sl_xrealloc(b->wishes, b->wish_cap * sizeof(*b->wishes));
+	}
+	b->wishes[b->wish_count++] = (struct wish){ text, rights, exact, origin, line };
+}
+
+/* The entry's text with "~" and "~/" as $HOME; NULL where there is no absolute $HOME. */
+static char *expand_home(const char *text)
+{
+	const char *home;
+
+	if (text[0] != '~' || (text[1] != '/' && text[1] != '\0'))
+		return sl_xstrdup(text);
+	home = getenv("HOME");
+	if (!home || home[0] != '/')
+		return NULL;
+	return sl_xasprintf("%s%s", strcmp(home, "/") || !text[1] ? home : "", text + 1);
+}
+
+static int collect_list(struct builder *b, const struct sl_list *list, uint32_t rights, bool exact, bool relative,
+			const char *origin)
+{
+	for (size_t i = 0; list && i < list->len; i++) {
+		struct wish w = { list->items[i].text, rights, exact ? rights : 0, origin, list->items[i].line };
+		char *text = expand_home(w.text);
+
+		if (!text) {
+			int r = complain(b, &w, ENOENT, "HOME is not set", "skipped");
+
+			if (r < 0)
+				return r;
+			continue;
+		}
+		wish_add(b, text, rights, w.exact, origin, w.line);
+		if (text[0] != '/' && (!relative || !text[0]))
+			return fail(b, &b->wishes[b->wish_count - 1], EINVAL, "not an absolute path");
+	}
+	return 0;
+}
+
+static int collect_profile(struct builder *b)
+{
+	static const struct {
+		enum sl_fs_key key;
+		const char *origin;
+		uint32_t v1, v2;
+	} keys[] = {
+		{ SL_FS_READ, "filesystem.read", V1_READ, SL_RIGHT_READ },
+		{ SL_FS_LIST, "filesystem.list", SL_RIGHT_LIST, SL_RIGHT_LIST },
+		{ SL_FS_EXEC, "filesystem.exec", SL_RIGHT_EXEC, SL_RIGHT_EXEC },
+		{ SL_FS_WRITE, "filesystem.write", SL_RIGHTS_ALL, SL_RIGHT_WRITE },
+		{ SL_FS_CREATE, "filesystem.create", SL_RIGHT_CREATE, SL_RIGHT_CREATE },
+		{ SL_FS_DELETE, "filesystem.delete", SL_RIGHT_DELETE, SL_RIGHT_DELETE },
+	};
+	bool v1 = b->profile->version == 1;
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(keys); i++) {
+		int r = collect_list(b, &b->profile->filesystem.lists[keys[i].key], v1 ? keys[i].v1 : keys[i].v2, !v1,
+				     v1, keys[i].origin);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int collect(struct builder *b)
+{
+	int r = collect_profile(b);
+
+	if (r < 0)
+		return r;
+	r = collect_list(b, b->options->cli_read, V1_READ, false, true, "--fs-read");
+	if (r < 0)
+		return r;
+	r = collect_list(b, b->options->cli_write, SL_RIGHTS_ALL, false, true, "--fs-write");
+	if (r < 0)
+		return r;
+	if (b->options->tmp_dir)
+		wish_add(b, sl_xstrdup(b->options->tmp_dir), SL_RIGHTS_ALL, 0, "filesystem.tmp", 0);
+	for (const struct sl_implicit_grant *g = sl_implicit_grants; g->path; g++)
+		wish_add(b, sl_xstrdup(g->path), g->rights, 0, ORIGIN_IMPLICIT, 0);
+	return 0;
+}
+
+/* Order of wishes: by text, then as they stood in the profile (the implicit ones last). */
+static int compare_wishes(const void *a, const void *b)
+{
+	const struct wish *x = a, *y = b;
+	int order = strcmp(x->text, y->text);
+
+	if (order)
+		return order;
+	if ((x->origin == ORIGIN_IMPLICIT) != (y->origin == ORIGIN_IMPLICIT))
+		return x->origin == ORIGIN_IMPLICIT ? 1 : -1;
+	return (x->line > y->line) - (x->line < y->line);
+}
+
+/* Sort the wishes and unite those with the same text; the first one's origin stays. */
+static void unite_wishes(struct builder *b)
+{
+	size_t kept = 0;
+
+	qsort(b->wishes, b->wish_count, sizeof(*b->wishes), compare_wishes);
+	for (size_t i = 0; i < b->wish_count; i++) {
+		struct wish *w = &b->wishes[i];
+
+		if (kept && !strcmp(b->wishes[kept - 1].text, w->text)) {
+			b->wishes[kept - 1].rights |= w->rights;
+			b->wishes[kept - 1].exact |= w->exact;
+			free(w->text);
+		} else {
+			b->wishes[kept++] = *w;
+		}
+	}
+	b->wish_count = kept;
+}
+
+/* A canonical path in our own /proc entry, whichever way it was reached: what follows "/proc/PID" (and "task/TID",
+ * where /proc/thread-self leads), or NULL. */
+static const char *own_proc_rest(const char *path)
+{
+	char prefix[64];
+	const char *rest;
+	int n = snprintf(prefix, sizeof(prefix), "/proc/%d", (int)getpid());
+
+	if (!sl_path_within(path, prefix))
+		return NULL;
+	rest = path + n + (path[n] == '/');
+	n = snprintf(prefix, sizeof(prefix), "task/%d", (int)syscall(SYS_gettid));
+	return sl_path_within(rest, prefix) ? rest + n + (rest[n] == '/') : rest;
+}
+
+static const char *self_rest(const char *text)
+{
+	static const char *const names[] = { "/proc/self", "/proc/thread-self" };
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(names); i++)
+		if (sl_path_is_normal(text) && sl_path_within(text, names[i]))
+			return text + strlen(names[i]) + (text[strlen(names[i])] == '/');
+	return NULL;
+}
+
+static void add_self_rule(struct builder *b, const char *rest, uint32_t rights)
+{
+	struct sl_policy *p = b->policy;
+
+	if (rights & SL_RIGHT_READ)
+		rights |= SL_RIGHT_LIST;
+	rights &= SL_RIGHT_READ | SL_RIGHT_LIST | SL_RIGHT_WRITE;
+	if (!rights)
+		return;
+	if (p->self_rule_count == b->self_cap) {
+		b->self_cap = b->self_cap ? b->self_cap * 2 : 8;
+		p->self_rules = sl_xrealloc(p->self_rules, b->self_cap * sizeof(*p->self_rules));
+	}
+	p->self_rules[p->self_rule_count++] = (struct sl_self_rule){ sl_xstrdup(rest), rights };
+}
+
+static uint64_t landlock_rights(uint32_t rights)
+{
+	static const struct {
+		uint32_t right;
+		uint64_t landlock;
+	} map[] = {
+		{ SL_RIGHT_READ, SL_LL_READ_FILE },
+		{ SL_RIGHT_LIST, SL_LL_READ_DIR },
+		{ SL_RIGHT_EXEC, SL_LL_EXECUTE },
+		{ SL_RIGHT_WRITE, SL_LL_WRITE_FILE | SL_LL_TRUNCATE },
+		{ SL_RIGHT_CREATE, SL_LL_MAKE_DIR | SL_LL_MAKE_REG | SL_LL_MAKE_SOCK | SL_LL_MAKE_FIFO | SL_LL_MAKE_SYM |
+					   SL_LL_WRITE_FILE | SL_LL_TRUNCATE | SL_LL_REFER },
+		{ SL_RIGHT_DELETE, SL_LL_REMOVE_DIR | SL_LL_REMOVE_FILE },
+		{ SL_RIGHT_IOCTL, SL_LL_IOCTL_DEV },
+	};
+	uint64_t landlock = 0;
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(map); i++)
+		if (rights & map[i].right)
+			landlock |= map[i].landlock;
+	return landlock;
+}
+
+/* The wish's rights as they hold on an object of this kind at this canonical path. */
+static uint32_t rights_on(const struct wish *w, const char *path, mode_t mode)
+{
+	uint32_t rights = w->rights;
+	bool devices_below = !strcmp(path, "/") || sl_path_within(path, "/dev");
+
+	if (S_ISDIR(mode)) {
+		if (rights & SL_RIGHT_READ)
+			rights |= SL_RIGHT_LIST; /* reading a directory is listing it */
+		if ((rights & SL_RIGHT_WRITE) && devices_below)
+			rights |= SL_RIGHT_IOCTL;
+		return rights;
+	}
+	rights &= ~(uint32_t)DIR_ONLY;
+	if (!S_ISCHR(mode) && !S_ISBLK(mode))
+		return rights & ~(uint32_t)SL_RIGHT_IOCTL;
+	return rights & SL_RIGHT_WRITE ? rights | SL_RIGHT_IOCTL : rights;
+}
+
+static int add_rule(struct builder *b, const struct wish *w, const char *path, mode_t mode, int fd)
+{
+	struct sl_policy *p = b->policy;
+	uint32_t rights = rights_on(w, path, mode);
+	uint64_t landlock = landlock_rights(rights) & b->masks.fs & (S_ISDIR(mode) ? UINT64_MAX : LL_FILE);
+	int r = b->ruleset_fd < 0 ? 0 : sl_landlock_add_path(b->ruleset_fd, fd, landlock);
+
+	if (r == -EBADFD || path[0] != '/')
+		return 0; /* a pipe, socket or memfd: Landlock does not restrict it */
+	if (r < 0)
+		return fail(b, w, -r, strerror(-r));
+	if (!rights)
+		return 0;
+	if (p->rule_count == b->rule_cap) {
+		b->rule_cap = b->rule_cap ? b->rule_cap * 2 : 64;
+		p->rules = sl_xrealloc(p->rules, b->rule_cap * sizeof(*p->rules));
+	}
+	p->rules[p->rule_count++] =
+		(struct sl_rule){ sl_xstrdup(path), rights, S_ISDIR(mode), w->origin, w->line };
+	return 0;
+}
+
+static int place_wish(struct builder *b, const struct wish *w)
+{
+	SL_CLOSE int fd = -EBADF;
+	char path[PATH_MAX];
+	const char *rest = self_rest(w->text);
+	struct stat st;
+	int r = 0;
+
+	if (rest) {
+		add_self_rule(b, rest, w->rights);
+		return 0;
+	}
+	fd = sl_own_path_open(w->text, path);
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return fail(b, w, -fd, strerror(-fd));
+	if (fd < 0)
+		return complain(b, w, -fd, strerror(-fd), "skipped");
+	rest = own_proc_rest(path);
+	if (rest) {
+		add_self_rule(b, rest, w->rights);
+		return 0;
+	}
+	if (fstat(fd, &st) < 0)
+		return complain(b, w, errno, strerror(errno), "skipped");
+	if (!S_ISDIR(st.st_mode) && (w->exact & DIR_ONLY))
+		r = complain(b, w, ENOTDIR, "list, create and delete need a directory", "these rights are left out");
+	return r < 0 ? r : add_rule(b, w, path, st.st_mode, fd);
+}
+
+static int compare_rules(const void *a, const void *b)
+{
+	return strcmp(((const struct sl_rule *)a)->path, ((const struct sl_rule *)b)->path);
+}
+
+static int compare_self_rules(const void *a, const void *b)
+{
+	return strcmp(((const struct sl_self_rule *)a)->rest, ((const struct sl_self_rule *)b)->rest);
+}
+
+/* Sort both lists by path and unite rules of one path; an entry of the profile's own gives the origin. */
+static void sort_rules(struct sl_policy *p)
+{
+	size_t kept = 0;
+
+	if (p->rule_count)
+		qsort(p->rules, p->rule_count, sizeof(*p->rules), compare_rules);
+	for (size_t i = 0; i < p->rule_count; i++) {
+		struct sl_rule *last = kept ? &p->rules[kept - 1] : NULL, *r = &p->rules[i];
+
+		if (!last || strcmp(last->path, r->path)) {
+			p->rules[kept++] = *r;
+			continue;
+		}
+		last->rights |= r->rights;
+		if (last->origin == ORIGIN_IMPLICIT) {
+			last->origin = r->origin;
+			last->line = r->line;
+		}
+		free(r->path);
+	}
+	p->rule_count = kept;
+
+	kept = 0;
+	if (p->self_rule_count)
+		qsort(p->self_rules, p->self_rule_count, sizeof(*p->self_rules), compare_self_rules);
+	for (size_t i = 0; i < p->self_rule_count; i++) {
+		if (kept && !strcmp(p->self_rules[kept - 1].rest, p->self_rules[i].rest)) {
+			p->self_rules[kept - 1].rights |= p->self_rules[i].rights;
+			free(p->self_rules[i].rest);
+		} else {
+			p->self_rules[kept++] = p->self_rules[i];
+		}
+	}
+	p->self_rule_count = kept;
+}
+
+/* The group's name stands for its calls. */
+static int place_syscalls(struct builder *b)
+{
+	const struct sl_list *deny = &b->profile->syscalls.extra_deny;
+
+	b->policy->allow_sysv_ipc = sl_list_contains(&b->profile->syscalls.extra_allow, SL_CALL_GROUP_SYSV_IPC);
+	for (size_t i = 0; i < deny->len; i++) {
+		struct wish w = { deny->items[i].text, 0, 0, "syscalls.extra_deny", deny->items[i].line };
+
+		if (!strcmp(w.text, SL_CALL_GROUP_SYSV_IPC)) {
+			for (size_t j = 0; j < sl_call_count; j++)
+				if (sl_calls[j].treat == SL_TREAT_IPC)
+					sl_strv_add(&b->policy->extra_deny, sl_calls[j].name);
+		} else if (sl_call_number(w.text) == -ENOENT) {
+			return fail(b, &w, EINVAL, "unknown system call");
+		} else {
+			sl_strv_add(&b->policy->extra_deny, w.text);
+		}
+	}
+	return 0;
+}
+
+static int build(struct builder *b)
+{
+	int r;
+
+	if (b->options->landlock_abi > 0) {
+		b->ruleset_fd = sl_landlock_create(&b->masks);
+		if (b->ruleset_fd < 0)
+			return sl_error_errno(b->err, -b->ruleset_fd, "cannot create a Landlock ruleset");
+	}
+	r = place_syscalls(b);
+	if (r < 0)
+		return r;
+	r = collect(b);
+	if (r < 0)
+		return r;
+	unite_wishes(b);
+	for (size_t i = 0; i < b->wish_count; i++) {
+		r = place_wish(b, &b->wishes[i]);
+		if (r < 0)
+			return r;
+	}
+	sort_rules(b->policy);
+	if (b->options->tmp_dir)
+		b->policy->tmp_dir = sl_xstrdup(b->options->tmp_dir);
+	return 0;
+}
+
+int sl_policy_build(const struct sl_profile *profile, const struct sl_policy_options *options,
+		    struct sl_policy *ret_policy, int *ret_ruleset_fd, struct sl_error *err)
+{
+	SL_CLEANUP(sl_policy_release) struct sl_policy policy = SL_POLICY_INIT;
+	SL_CLEANUP(builder_release) struct builder b = {
+		.profile = profile,
+		.options = options,
+		.policy = &policy,
+		.err = err,
+		.masks = sl_landlock_masks(options->landlock_abi, options->disabled),
+		.ruleset_fd = -EBADF,
+	};
+	int r = build(&b);
+
+	if (r < 0)
+		return r;
+	*ret_policy = policy;
+	policy = SL_POLICY_INIT;
+	if (b.ruleset_fd >= 0)
+		*ret_ruleset_fd = SL_TAKE_FD(b.ruleset_fd);
+	return 0;
+}
