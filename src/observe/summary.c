@@ -1,0 +1,47 @@
+/*
+ * summary.c - the lines of learn's summary.
+ */
+#include "observe/summary.h"
+
+#define OPENED_MAX 10
+
+void sl_summary_warnings(struct sl_strbuf *out, const struct sl_observation *o)
+{
+	for (size_t i = 0; i < o->notes.len; i++)
+		sl_strbuf_addf(out, "sandlock: warning: %s\n", o->notes.items[i]);
+	if (o->network_used)
+		sl_strbuf_addstr(out, "sandlock: warning: the command used the network, which the profile does not hold\n");
+	if (o->partial)
+		sl_strbuf_addstr(out, "sandlock: warning: the profile is partial\n");
+}
+
+void sl_summary_format(struct sl_strbuf *out, const struct sl_observation *o, const struct sl_profile *p)
+{
+	const char *separator = "sandlock: profile: ";
+
+	for (int key = 0; key < SL_FS_KEY_COUNT; key++) {
+		if (!o->count[key])
+			continue;
+		sl_strbuf_addf(out, "%s%zu %s", separator, o->count[key], sl_fs_key_name((enum sl_fs_key)key));
+		separator = ", ";
+	}
+	if (o->tmp_used) {
+		sl_strbuf_addf(out, "%sprivate temporary directory", separator);
+		separator = ", ";
+	}
+	if (sl_list_contains(&p->syscalls.extra_allow, "sysv_ipc")) {
+		sl_strbuf_addf(out, "%ssysv_ipc", separator);
+		separator = ", ";
+	}
+	sl_strbuf_addf(out, "%s\n", separator[0] == ',' ? "" : "sandlock: profile: nothing");
+	if (o->used)
+		sl_strbuf_addf(out, "sandlock: granted %zu%s / used %zu = %.2f%s\n", o->granted,
+			       o->granted_more ? "+" : "", o->used, (double)o->granted / (double)o->used,
+			       o->granted_more ? "+" : "");
+	for (size_t i = 0; i < o->opened.len && i < OPENED_MAX; i++)
+		sl_strbuf_addf(out, "sandlock: %s\n", o->opened.items[i]);
+	if (o->opened.len > OPENED_MAX)
+		sl_strbuf_addf(out, "sandlock: %zu more entries open objects that were not used\n",
+			       o->opened.len - OPENED_MAX);
+	sl_summary_warnings(out, o);
+}
