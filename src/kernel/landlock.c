@@ -1,10 +1,11 @@
 /*
  * landlock.c - the three Landlock system calls, and what each ABI can handle.
  *
- * The masks follow the kernel's history (landlock(7), include/uapi/linux/landlock.h): ABI 1 has the first thirteen
- * file-system rights, 2 adds REFER, 3 TRUNCATE, 4 TCP bind and connect, 5 IOCTL_DEV, 6 the two scopes; 7 adds nothing
- * that restricts. A right that a ruleset does not handle is not restricted, but for REFER: a domain that does not
- * handle it refuses every link and rename across directories, so leaving it out is never wider.
+ * The masks follow the kernel's history (landlock(7), include/uapi/linux/landlock.h): ABI 1 has the first
+ * thirteen file-system rights, 2 adds REFER, 3 TRUNCATE, 4 TCP bind and connect, 5 IOCTL_DEV, 6 the two
+ * scopes; 7 adds nothing that restricts. A right that a ruleset does not handle is not restricted, but for
+ * REFER: a domain that does not handle it refuses every link and rename across directories, so leaving it out
+ * is never wider.
  */
 #include "kernel/landlock.h"
 
@@ -13,12 +14,12 @@
 
 #ifndef __NR_landlock_create_ruleset
 #define __NR_landlock_create_ruleset 444
-#define __NR_landlock_add_rule 445
-#define __NR_landlock_restrict_self 446
+#define __NR_landlock_add_rule	     445
+#define __NR_landlock_restrict_self  446
 #endif
 
 #define CREATE_RULESET_VERSION (1U << 0)
-#define RULE_PATH_BENEATH 1
+#define RULE_PATH_BENEATH      1
 
 #define FS_ABI_1 ((SL_LL_MAKE_SYM << 1) - 1)
 
@@ -34,15 +35,15 @@ struct path_beneath_attr {
 } __attribute__((packed));
 
 const struct sl_protection_row sl_protections[] = {
-	{ "fs-refer", SL_PROTECT_FS_REFER, 2, false,
-	  "no link or rename across directories is possible, not even where the profile allows it" },
-	{ "fs-truncate", SL_PROTECT_FS_TRUNCATE, 3, true, "files can be cut to length zero without a write right" },
-	{ "net-tcp", SL_PROTECT_NET_TCP, 4, true, "TCP ports can be bound" },
-	{ "fs-ioctl-dev", SL_PROTECT_FS_IOCTL_DEV, 5, true, "device ioctls need no right" },
-	{ "signal-scope", SL_PROTECT_SIGNAL_SCOPE, 6, true, "processes outside the sandbox can be signalled" },
-	{ "abstract-unix-socket-scope", SL_PROTECT_ABSTRACT_UNIX, 6, true,
-	  "abstract sockets outside the sandbox can be reached" },
-	{ NULL, 0, 0, false, NULL },
+    {"fs-refer", SL_PROTECT_FS_REFER, 2, false,
+     "no link or rename across directories is possible, not even where the profile allows it"},
+    {"fs-truncate", SL_PROTECT_FS_TRUNCATE, 3, true, "files can be cut to length zero without a write right"},
+    {"net-tcp", SL_PROTECT_NET_TCP, 4, true, "TCP ports can be bound"},
+    {"fs-ioctl-dev", SL_PROTECT_FS_IOCTL_DEV, 5, true, "device ioctls need no right"},
+    {"signal-scope", SL_PROTECT_SIGNAL_SCOPE, 6, true, "processes outside the sandbox can be signalled"},
+    {"abstract-unix-socket-scope", SL_PROTECT_ABSTRACT_UNIX, 6, true,
+     "abstract sockets outside the sandbox can be reached"},
+    {NULL, 0, 0, false, NULL},
 };
 
 int sl_landlock_abi_raw(void)
@@ -69,7 +70,7 @@ int sl_landlock_abi(void)
 
 struct sl_landlock_masks sl_landlock_masks(int abi, uint64_t disabled)
 {
-	struct sl_landlock_masks m = { 0 };
+	struct sl_landlock_masks m = {0};
 
 	if (abi >= 1)
 		m.fs = FS_ABI_1;
@@ -90,10 +91,10 @@ struct sl_landlock_masks sl_landlock_masks(int abi, uint64_t disabled)
 
 int sl_landlock_create(const struct sl_landlock_masks *masks)
 {
-	struct ruleset_attr attr = { masks->fs, masks->net, masks->scoped };
-	size_t size = masks->scoped ? sizeof(attr) :
-		      masks->net    ? offsetof(struct ruleset_attr, scoped) :
-				      offsetof(struct ruleset_attr, handled_access_net);
+	struct ruleset_attr attr = {masks->fs, masks->net, masks->scoped};
+	size_t size = masks->scoped ? sizeof(attr)
+		      : masks->net  ? offsetof(struct ruleset_attr, scoped)
+				    : offsetof(struct ruleset_attr, handled_access_net);
 	long fd = syscall(__NR_landlock_create_ruleset, &attr, size, 0); /* always close-on-exec */
 
 	return fd < 0 ? -errno : (int)fd;
@@ -101,7 +102,7 @@ int sl_landlock_create(const struct sl_landlock_masks *masks)
 
 int sl_landlock_add_path(int ruleset_fd, int path_fd, uint64_t rights)
 {
-	struct path_beneath_attr attr = { rights, path_fd };
+	struct path_beneath_attr attr = {rights, path_fd};
 
 	if (!rights)
 		return 0;

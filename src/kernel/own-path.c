@@ -1,7 +1,7 @@
 /*
- * own-path.c - see own-path.h. A normal absolute path that openat2(2) can walk without meeting a symbolic link is
- * its own canonical name, and that is what profiles written by learn hold: one system call instead of two. Everything
- * else, and a kernel or outer sandbox without openat2, costs a readlink of /proc/self/fd.
+ * own-path.c - see own-path.h. A normal absolute path that openat2(2) can walk without meeting a symbolic
+ * link is its own canonical name, and that is what profiles written by learn hold: one system call instead of
+ * two. Everything else, and a kernel or outer sandbox without openat2, costs a readlink of /proc/self/fd.
  */
 #include "kernel/own-path.h"
 
@@ -19,7 +19,7 @@
 
 static int open_without_links(const char *path)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
 	long fd = syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : (int)fd;

@@ -1,10 +1,11 @@
 /*
- * seccomp.c - loading a program and answering its notifications with raw system calls: libseccomp 2.5.4 knows neither
- * WAIT_KILLABLE_RECV nor ADDFD with SEND nor synchronous wake-ups.
+ * seccomp.c - loading a program and answering its notifications with raw system calls: libseccomp 2.5.4 knows
+ * neither WAIT_KILLABLE_RECV nor ADDFD with SEND nor synchronous wake-ups.
  *
- * WAIT_KILLABLE_RECV (Linux 5.19) keeps signals from interrupting a call that the supervisor has already received:
- * without it a caller with a busy signal handler would see its call restart again and again. SPEC_ALLOW leaves
- * speculation mitigations as they are; since 5.16 that is the default, before it cost every program some percent.
+ * WAIT_KILLABLE_RECV (Linux 5.19) keeps signals from interrupting a call that the supervisor has already
+ * received: without it a caller with a busy signal handler would see its call restart again and again.
+ * SPEC_ALLOW leaves speculation mitigations as they are; since 5.16 that is the default, before it cost every
+ * program some percent.
  */
 #include "kernel/seccomp.h"
 
@@ -17,7 +18,7 @@
 #endif
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS	   SECCOMP_IOW(4, __u64)
 #endif
 
 static int load(unsigned long flags, const struct sock_fprog *program)
@@ -29,7 +30,7 @@ static int load(unsigned long flags, const struct sock_fprog *program)
 
 int sl_seccomp_load(const struct sock_filter *insns, unsigned short len, int listener)
 {
-	const struct sock_fprog program = { .len = len, .filter = (struct sock_filter *)insns };
+	const struct sock_fprog program = {.len = len, .filter = (struct sock_filter *)insns};
 	unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	int r;
 
@@ -75,21 +76,21 @@ static int answer(int listener, struct seccomp_notif_resp *resp)
 
 int sl_notif_continue(int listener, uint64_t id)
 {
-	struct seccomp_notif_resp resp = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+	struct seccomp_notif_resp resp = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
 	return answer(listener, &resp);
 }
 
 int sl_notif_return(int listener, uint64_t id, int64_t value)
 {
-	struct seccomp_notif_resp resp = { .id = id, .val = value };
+	struct seccomp_notif_resp resp = {.id = id, .val = value};
 
 	return answer(listener, &resp);
 }
 
 int sl_notif_error(int listener, uint64_t id, int error)
 {
-	struct seccomp_notif_resp resp = { .id = id, .error = -error };
+	struct seccomp_notif_resp resp = {.id = id, .error = -error};
 
 	return answer(listener, &resp);
 }
@@ -97,10 +98,10 @@ int sl_notif_error(int listener, uint64_t id, int error)
 int sl_notif_send_fd(int listener, uint64_t id, int fd, uint32_t cloexec)
 {
 	struct seccomp_notif_addfd add = {
-		.id = id,
-		.flags = SECCOMP_ADDFD_FLAG_SEND,
-		.srcfd = (uint32_t)fd,
-		.newfd_flags = cloexec,
+	    .id = id,
+	    .flags = SECCOMP_ADDFD_FLAG_SEND,
+	    .srcfd = (uint32_t)fd,
+	    .newfd_flags = cloexec,
 	};
 	int r;
 

@@ -1,6 +1,7 @@
 /*
- * bpf.c - see bpf.h. Conditional jumps of classic BPF reach 255 instructions; a tree node whose lower half is longer
- * than that jumps there in two steps. Sizes are counted before anything is emitted, so every jump is written once.
+ * bpf.c - see bpf.h. Conditional jumps of classic BPF reach 255 instructions; a tree node whose lower half is
+ * longer than that jumps there in two steps. Sizes are counted before anything is emitted, so every jump is
+ * written once.
  */
 #include "policy/bpf.h"
 
@@ -14,9 +15,10 @@
 #define JUMP_MAX 255
 
 /* Offset of the half-words of argument i; both architectures are little-endian. */
-#define ARG_LOW(i) ((uint32_t)(offsetof(struct seccomp_data, args) + (size_t)(i) * 8))
+#define ARG_LOW(i)  ((uint32_t)(offsetof(struct seccomp_data, args) + (size_t)(i)*8))
 #define ARG_HIGH(i) (ARG_LOW(i) + 4)
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "argument halves are swapped on a big-endian machine");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "argument halves are swapped on a big-endian machine");
 
 void sl_bpf_release(struct sl_bpf *b)
 {
@@ -35,7 +37,7 @@ static void reserve(struct sl_bpf *b, size_t more)
 static void emit(struct sl_bpf *b, unsigned code, uint32_t k, size_t jt, size_t jf)
 {
 	reserve(b, 1);
-	b->insns[b->len++] = (struct sock_filter){ (uint16_t)code, (uint8_t)jt, (uint8_t)jf, k };
+	b->insns[b->len++] = (struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
 }
 
 void sl_bpf_load_nr(struct sl_bpf *b)
@@ -177,9 +179,10 @@ static bool jump_taken(const struct sock_filter *in, uint32_t a)
 	}
 }
 
-/* The one interpreter. words: how many bytes of data may be looked at; beyond them *ret_opaque is set and 0 returned. */
-static uint32_t interpret(const struct sock_filter *insns, size_t len, const struct seccomp_data *data, size_t bytes,
-			  bool *ret_opaque)
+/* The one interpreter. words: how many bytes of data may be looked at; beyond them *ret_opaque is set and 0
+ * returned. */
+static uint32_t interpret(const struct sock_filter *insns, size_t len, const struct seccomp_data *data,
+			  size_t bytes, bool *ret_opaque)
 {
 	uint32_t a = 0;
 
@@ -223,9 +226,10 @@ uint32_t sl_bpf_run(const struct sock_filter *insns, size_t len, const struct se
 
 bool sl_bpf_const_allow(const struct sock_filter *insns, size_t len, uint32_t arch, uint32_t nr)
 {
-	struct seccomp_data data = { .nr = (int)nr, .arch = arch };
+	struct seccomp_data data = {.nr = (int)nr, .arch = arch};
 	bool opaque = false;
-	uint32_t ret = interpret(insns, len, &data, offsetof(struct seccomp_data, instruction_pointer), &opaque);
+	uint32_t ret =
+	    interpret(insns, len, &data, offsetof(struct seccomp_data, instruction_pointer), &opaque);
 
 	return !opaque && ret == SECCOMP_RET_ALLOW;
 }

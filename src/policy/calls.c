@@ -1,20 +1,23 @@
 /*
  * calls.c - the table of system calls.
  *
- * Each row is one line of CALLS (every architecture) or LEGACY_CALLS (those that only x86_64 has). The lists are
- * expanded three times: into the rows, into an enum of row numbers, and into an index by call number, so that
- * finding a row is one array access and nothing is built at start. C() is a call that somebody looks at, with its
- * arguments; R() is a call that is refused with that error whatever a profile says. A call without a row is allowed.
+ * Each row is one line of CALLS (every architecture) or LEGACY_CALLS (those that only x86_64 has). The lists
+ * are expanded three times: into the rows, into an enum of row numbers, and into an index by call number, so
+ * that finding a row is one array access and nothing is built at start. C() is a call that somebody looks at,
+ * with its arguments; R() is a call that is refused with that error whatever a profile says. A call without a
+ * row is allowed.
  *
  * Columns of C(): name, op, treatment, then argument numbers (N: none): directory or descriptor, path, second
- * directory, second path, flags (for ioctl the request), mode, pid, and whether a final symbolic link is the object.
+ * directory, second path, flags (for ioctl the request), mode, pid, and whether a final symbolic link is the
+ * object.
  *
- * ftruncate, fallocate, write and their like have no row: what a descriptor may do was decided when it was opened.
- * kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, ptrace, process_vm_readv, process_vm_writev, pidfd_getfd, kcmp,
- * move_pages, migrate_pages and get_robust_list have none because Landlock keeps them inside the sandbox, root or not:
- * the first by its signal scope, the others through ptrace_may_access(), which always ends in the security hook.
- * process_madvise and perf_event_open ask mm_access() or perfmon_capable() instead, which CAP_PERFMON satisfies
- * without the hook ("mm,procfs: allow read-only remote mm access under CAP_PERFMON", Linux 6.14): those have rows.
+ * ftruncate, fallocate, write and their like have no row: what a descriptor may do was decided when it was
+ * opened. kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, ptrace, process_vm_readv, process_vm_writev,
+ * pidfd_getfd, kcmp, move_pages, migrate_pages and get_robust_list have none because Landlock keeps them
+ * inside the sandbox, root or not: the first by its signal scope, the others through ptrace_may_access(),
+ * which always ends in the security hook. process_madvise and perf_event_open ask mm_access() or
+ * perfmon_capable() instead, which CAP_PERFMON satisfies without the hook ("mm,procfs: allow read-only remote
+ * mm access under CAP_PERFMON", Linux 6.14): those have rows.
  */
 #include "policy/calls.h"
 
@@ -25,7 +28,8 @@
 
 #include "base/macros.h"
 
-/* Calls that are newer than the distribution's headers; from 424 on every architecture has the same numbers. */
+/* Calls that are newer than the distribution's headers; from 424 on every architecture has the same numbers.
+ */
 #ifndef __NR_cachestat
 #define __NR_cachestat 451
 #endif
@@ -206,74 +210,74 @@
 #endif
 /* clang-format on */
 
-#define ROW_C(n, op_, treat_, d, p, d2, p2, f, m, pid, nofollow_)                                        \
-	{ .name = #n,                                                                                    \
-	  .nr = __NR_##n,                                                                                \
-	  .op = SL_OP_##op_,                                                                             \
-	  .treat = SL_TREAT_##treat_,                                                                    \
-	  .refuse_errno = SL_TREAT_##treat_ == SL_TREAT_ATTRIBUTE ? EACCES :                             \
-			  SL_TREAT_##treat_ == SL_TREAT_IPC	  ? ENOSYS :                             \
-								    0,                                   \
-	  .dir_arg = d,                                                                                  \
-	  .path_arg = p,                                                                                 \
-	  .dir2_arg = d2,                                                                                \
-	  .path2_arg = p2,                                                                               \
-	  .flags_arg = f,                                                                                \
-	  .mode_arg = m,                                                                                 \
-	  .pid_arg = pid,                                                                                \
-	  .nofollow = nofollow_,                                                                         \
-	  .pidfd = __NR_##n == __NR_process_madvise },
-#define ROW_R(n, errno_)                                                                                 \
-	{ .name = #n,                                                                                    \
-	  .nr = __NR_##n,                                                                                \
-	  .op = SL_OP_NONE,                                                                              \
-	  .treat = SL_TREAT_REFUSE,                                                                      \
-	  .refuse_errno = errno_,                                                                        \
-	  .dir_arg = N,                                                                                  \
-	  .path_arg = N,                                                                                 \
-	  .dir2_arg = N,                                                                                 \
-	  .path2_arg = N,                                                                                \
-	  .flags_arg = N,                                                                                \
-	  .mode_arg = N,                                                                                 \
-	  .pid_arg = N },
+#define ROW_C(n, op_, treat_, d, p, d2, p2, f, m, pid, nofollow_)                                            \
+	{.name = #n,                                                                                         \
+	 .nr = __NR_##n,                                                                                     \
+	 .op = SL_OP_##op_,                                                                                  \
+	 .treat = SL_TREAT_##treat_,                                                                         \
+	 .refuse_errno = SL_TREAT_##treat_ == SL_TREAT_ATTRIBUTE ? EACCES                                    \
+			 : SL_TREAT_##treat_ == SL_TREAT_IPC	 ? ENOSYS                                    \
+								 : 0,                                            \
+	 .dir_arg = d,                                                                                       \
+	 .path_arg = p,                                                                                      \
+	 .dir2_arg = d2,                                                                                     \
+	 .path2_arg = p2,                                                                                    \
+	 .flags_arg = f,                                                                                     \
+	 .mode_arg = m,                                                                                      \
+	 .pid_arg = pid,                                                                                     \
+	 .nofollow = nofollow_,                                                                              \
+	 .pidfd = __NR_##n == __NR_process_madvise},
+#define ROW_R(n, errno_)                                                                                     \
+	{.name = #n,                                                                                         \
+	 .nr = __NR_##n,                                                                                     \
+	 .op = SL_OP_NONE,                                                                                   \
+	 .treat = SL_TREAT_REFUSE,                                                                           \
+	 .refuse_errno = errno_,                                                                             \
+	 .dir_arg = N,                                                                                       \
+	 .path_arg = N,                                                                                      \
+	 .dir2_arg = N,                                                                                      \
+	 .path2_arg = N,                                                                                     \
+	 .flags_arg = N,                                                                                     \
+	 .mode_arg = N,                                                                                      \
+	 .pid_arg = N},
 
-const struct sl_call sl_calls[] = { CALLS(ROW_C, ROW_R) LEGACY_CALLS(ROW_C, ROW_R) };
+const struct sl_call sl_calls[] = {CALLS(ROW_C, ROW_R) LEGACY_CALLS(ROW_C, ROW_R)};
 const size_t sl_call_count = SL_ARRAY_LEN(sl_calls);
 
-#define ENUM_C(n, ...) ROW_NUMBER_##n,
+#define ENUM_C(n, ...)	  ROW_NUMBER_##n,
 #define ENUM_R(n, errno_) ROW_NUMBER_##n,
 enum { CALLS(ENUM_C, ENUM_R) LEGACY_CALLS(ENUM_C, ENUM_R) ROW_NUMBER_COUNT };
 _Static_assert(ROW_NUMBER_COUNT < 255, "the index holds row number + 1 in a byte");
 
 /* By call number: row number + 1, or 0. */
-#define INDEX_C(n, ...) [__NR_##n] = ROW_NUMBER_##n + 1,
+#define INDEX_C(n, ...)	   [__NR_##n] = ROW_NUMBER_##n + 1,
 #define INDEX_R(n, errno_) [__NR_##n] = ROW_NUMBER_##n + 1,
-static const unsigned char index_by_nr[SL_CALL_LAST + 1] = { CALLS(INDEX_C, INDEX_R)
-								     LEGACY_CALLS(INDEX_C, INDEX_R) };
+static const unsigned char index_by_nr[SL_CALL_LAST + 1] = {CALLS(INDEX_C, INDEX_R)
+								LEGACY_CALLS(INDEX_C, INDEX_R)};
 
 /* Names without a row that libseccomp 2.5.4 (Linux 5.17) does not know. */
 static const struct {
 	const char *name;
 	int nr;
 } newer_names[] = {
-	{ "set_mempolicy_home_node", 450 },
-	{ "cachestat", 451 },
-	{ "map_shadow_stack", 453 },
-	{ "futex_wake", 454 },
-	{ "futex_wait", 455 },
-	{ "futex_requeue", 456 },
-	{ "statmount", 457 },
-	{ "listmount", 458 },
-	{ "lsm_get_self_attr", 459 },
-	{ "lsm_set_self_attr", 460 },
-	{ "lsm_list_modules", 461 },
-	{ "mseal", 462 },
-	{ "getxattrat", 464 },
-	{ "listxattrat", 465 },
-	{ "file_getattr", 468 },
+    {"set_mempolicy_home_node", 450},
+    {"cachestat", 451},
+    {"map_shadow_stack", 453},
+    {"futex_wake", 454},
+    {"futex_wait", 455},
+    {"futex_requeue", 456},
+    {"statmount", 457},
+    {"listmount", 458},
+    {"lsm_get_self_attr", 459},
+    {"lsm_set_self_attr", 460},
+    {"lsm_list_modules", 461},
+    {"mseal", 462},
+    {"getxattrat", 464},
+    {"listxattrat", 465},
+    {"file_getattr", 468},
 #ifdef __x86_64__
-	{ "uretprobe", 335 },
-	{ "uprobe", 336 },
+    {"uretprobe", 335},
+    {"uprobe", 336},
 #endif
 };
 
@@ -282,10 +286,10 @@ static const struct {
 	int first, last;
 } gaps[] = {
 #if defined(__x86_64__)
-	{ 337, 423 },
+    {337, 423},
 #elif defined(__aarch64__)
-	{ 244, 259 },
-	{ 295, 423 },
+    {244, 259},
+    {295, 423},
 #else
 #error "no call table for this architecture"
 #endif

@@ -1,8 +1,9 @@
 /*
  * evaluate.c - the one evaluator: may this right be used on this object? Pure, over the rules alone.
  *
- * Rights add up along the path, as in a Landlock domain of one layer: a directory's rule holds for everything below,
- * and each bit may come from another rule. The rules are sorted by path, so each ancestor costs one binary search.
+ * Rights add up along the path, as in a Landlock domain of one layer: a directory's rule holds for everything
+ * below, and each bit may come from another rule. The rules are sorted by path, so each ancestor costs one
+ * binary search.
  */
 #include <string.h>
 
@@ -45,9 +46,10 @@ static size_t parent_length(const char *path, size_t len)
 	return len > 1 ? len - 1 : 1;
 }
 
-/* Rights on path, from the rules on it and above; *ret_rule receives the nearest that alone gives all of want, or
- * else the nearest that gives some. */
-static uint32_t rights_at(const struct sl_policy *p, const char *path, uint32_t want, const struct sl_rule **ret_rule)
+/* Rights on path, from the rules on it and above; *ret_rule receives the nearest that alone gives all of
+ * want, or else the nearest that gives some. */
+static uint32_t rights_at(const struct sl_policy *p, const char *path, uint32_t want,
+			  const struct sl_rule **ret_rule)
 {
 	const struct sl_rule *some = NULL, *all = NULL;
 	uint32_t rights = 0;
@@ -67,7 +69,8 @@ static uint32_t rights_at(const struct sl_policy *p, const char *path, uint32_t 
 	return rights;
 }
 
-bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access, const struct sl_rule **ret_rule)
+bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access,
+		      const struct sl_rule **ret_rule)
 {
 	const struct sl_rule *rule = NULL;
 	bool allowed = (rights_at(p, access->path, access->right, &rule) & access->right) == access->right;
@@ -79,7 +82,7 @@ bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access,
 
 bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path)
 {
-	return sl_policy_allows(p, &(struct sl_access){ SL_RIGHT_WRITE, path }, NULL);
+	return sl_policy_allows(p, &(struct sl_access){SL_RIGHT_WRITE, path}, NULL);
 }
 
 bool sl_policy_allows_self(const struct sl_policy *p, const char *rest, uint32_t rights)

@@ -2,19 +2,23 @@
  * filter.c - from the call table and a plan to a seccomp program.
  *
  * Every number up to SL_CALL_LAST gets a leaf: a verdict, or the code of a judge that looks at the arguments.
- * Neighbouring numbers with the same verdict become one run, and one balanced tree over the runs is the program; all
- * numbers above (x32 calls have bit 30 set) and those that the architecture leaves out are the ENOSYS runs.
+ * Neighbouring numbers with the same verdict become one run, and one balanced tree over the runs is the
+ * program; all numbers above (x32 calls have bit 30 set) and those that the architecture leaves out are the
+ * ENOSYS runs.
  *
- * Judges compare what the kernel will look at: an int or unsigned int argument by its low half, because the kernel
- * truncates it, so rubbish in the high half changes nothing. Nothing behind a pointer is ever judged here.
+ * Judges compare what the kernel will look at: an int or unsigned int argument by its low half, because the
+ * kernel truncates it, so rubbish in the high half changes nothing. Nothing behind a pointer is ever judged
+ * here.
  *
- * Why not libseccomp: 2.5.4 took 250-500 µs to build and export these rules, half of what a whole start may cost, has
- * no rule for "numbers above the last known one", and cannot name newer calls. This takes some 10 µs.
+ * Why not libseccomp: 2.5.4 took 250-500 µs to build and export these rules, half of what a whole start may
+ * cost, has no rule for "numbers above the last known one", and cannot name newer calls. This takes some 10
+ * µs.
  *
- * Without a listener (a sandbox inside another that already has one) what would have been notified is refused:
- * attribute calls with EACCES, acts on other processes with EPERM. An open that could only have widened to
- * /proc/self stays allowed, Landlock judges it; and internet sockets cannot be made at all, because listen() binds
- * an unbound one without asking Landlock, while an AF_UNIX server must be able to listen.
+ * Without a listener (a sandbox inside another that already has one) what would have been notified is
+ * refused: attribute calls with EACCES, acts on other processes with EPERM. An open that could only have
+ * widened to /proc/self stays allowed, Landlock judges it; and internet sockets cannot be made at all,
+ * because listen() binds an unbound one without asking Landlock, while an AF_UNIX server must be able to
+ * listen.
  */
 #include "policy/filter.h"
 
@@ -44,8 +48,9 @@
 
 /* Flags of unshare(2) that make no namespace. */
 #define UNSHARE_PLAIN (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
-#define CLONE_NAMESPACES                                                                                      \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+#define CLONE_NAMESPACES                                                                                     \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |        \
+	 CLONE_NEWNET)
 
 static uint32_t refuse(int error)
 {
@@ -103,8 +108,8 @@ static void ret_if_any(struct sl_bpf *b, uint32_t bits, uint32_t ret)
 	sl_bpf_end(b, block);
 }
 
-/* open, openat. O_PATH opens read and write nothing. /proc/self can be widened for reading (directories among it)
- * and, where the profile writes there, for every other mode: shells open with O_CREAT|O_TRUNC. */
+/* open, openat. O_PATH opens read and write nothing. /proc/self can be widened for reading (directories among
+ * it) and, where the profile writes there, for every other mode: shells open with O_CREAT|O_TRUNC. */
 static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	bool widen = plan->listener && plan->open_self;
@@ -127,8 +132,8 @@ static void judge_openat2(struct sl_bpf *b, const struct sl_filter_plan *plan, c
 	sl_bpf_ret(b, notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
 }
 
-/* socket(family, type, protocol). Without network: AF_UNIX streams, whose connect is refused, and TCP, of which
- * connect is refused and Landlock withholds bind. A datagram socket needs neither to send. */
+/* socket(family, type, protocol). Without network: AF_UNIX streams, whose connect is refused, and TCP, of
+ * which connect is refused and Landlock withholds bind. A datagram socket needs neither to send. */
 static void judge_socket(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	size_t other, other6;
@@ -168,7 +173,8 @@ static void judge_socket(struct sl_bpf *b, const struct sl_filter_plan *plan, co
 	sl_bpf_ret(b, plan->no_network ? refuse(EACCES) : SECCOMP_RET_ALLOW);
 }
 
-/* A pair of datagram sockets is no pair of pipes: each end can also send to any bound address, through a pointer. */
+/* A pair of datagram sockets is no pair of pipes: each end can also send to any bound address, through a
+ * pointer. */
 static void judge_socketpair(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	(void)call;
@@ -188,7 +194,8 @@ static void judge_connect(struct sl_bpf *b, const struct sl_filter_plan *plan, c
 	sl_bpf_ret(b, plan->no_network ? refuse(EACCES) : observed(plan, call->op));
 }
 
-/* listen() gives an unbound internet socket a port of its own: the supervisor looks at the socket's family. */
+/* listen() gives an unbound internet socket a port of its own: the supervisor looks at the socket's family.
+ */
 static void judge_listen(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	(void)call;
@@ -259,66 +266,68 @@ typedef void judge_fn(struct sl_bpf *b, const struct sl_filter_plan *plan, const
 enum request_kind {
 	REQUEST_REFUSED,   /* EPERM, whatever the descriptor is */
 	REQUEST_ATTRIBUTE, /* an attribute call */
-	REQUEST_EVERYDAY,  /* never worth a look: Landlock does not judge it, or the device was opened for writing */
+	REQUEST_EVERYDAY,  /* never worth a look: Landlock does not judge it, or the device was opened for
+			      writing */
 };
 
 static const struct {
 	uint32_t first, last;
 	enum request_kind kind;
 } requests[] = {
-	{ 0x00000002, 0x00000002, REQUEST_EVERYDAY },  /* FIGETBSZ */
-	{ 0x00005401, 0x0000540b, REQUEST_EVERYDAY },  /* TCGETS TCSETS* TCGETA TCSETA* TCSBRK TCXONC TCFLSH */
-	{ 0x0000540e, 0x00005411, REQUEST_EVERYDAY },  /* TIOCSCTTY TIOCGPGRP TIOCSPGRP TIOCOUTQ */
-	{ 0x00005412, 0x00005412, REQUEST_REFUSED },   /* TIOCSTI: types into the terminal */
-	{ 0x00005413, 0x00005414, REQUEST_EVERYDAY },  /* TIOCGWINSZ TIOCSWINSZ */
-	{ 0x0000541b, 0x0000541b, REQUEST_EVERYDAY },  /* FIONREAD */
-	{ 0x0000541c, 0x0000541d, REQUEST_REFUSED },   /* TIOCLINUX TIOCCONS */
-	{ 0x00005421, 0x00005422, REQUEST_EVERYDAY },  /* FIONBIO TIOCNOTTY */
-	{ 0x00005423, 0x00005423, REQUEST_REFUSED },   /* TIOCSETD: loads line disciplines */
-	{ 0x00005424, 0x00005424, REQUEST_EVERYDAY },  /* TIOCGETD */
-	{ 0x00005429, 0x00005429, REQUEST_EVERYDAY },  /* TIOCGSID */
-	{ 0x00005437, 0x00005437, REQUEST_REFUSED },   /* TIOCVHANGUP */
-	{ 0x00005450, 0x00005452, REQUEST_EVERYDAY },  /* FIONCLEX FIOCLEX FIOASYNC */
-	{ 0x00005460, 0x00005460, REQUEST_EVERYDAY },  /* FIOQSIZE */
-	{ 0x00008900, 0x000089ff, REQUEST_EVERYDAY },  /* SIOC*: sockets */
-	{ 0x40045431, 0x40045431, REQUEST_EVERYDAY },  /* TIOCSPTLCK */
-	{ 0x40046602, 0x40046602, REQUEST_REFUSED },   /* FS_IOC32_SETFLAGS */
-	{ 0x40047211, 0x40047211, REQUEST_REFUSED },   /* FAT_IOCTL_SET_ATTRIBUTES */
-	{ 0x40049409, 0x40049409, REQUEST_EVERYDAY },  /* FICLONE */
-	{ 0x40086602, 0x40086602, REQUEST_ATTRIBUTE }, /* FS_IOC_SETFLAGS */
-	{ 0x40086604, 0x40086604, REQUEST_REFUSED },   /* EXT4_IOC_SETVERSION */
-	{ 0x40086610, 0x40086610, REQUEST_REFUSED },   /* EXT4_IOC_RESIZE_FS */
-	{ 0x40087602, 0x40087602, REQUEST_REFUSED },   /* FS_IOC_SETVERSION */
-	{ 0x4008941a, 0x4008941a, REQUEST_REFUSED },   /* BTRFS_IOC_SUBVOL_SETFLAGS */
-	{ 0x401c5820, 0x401c5820, REQUEST_ATTRIBUTE }, /* FS_IOC_FSSETXATTR */
-	{ 0x4020940d, 0x4020940d, REQUEST_EVERYDAY },  /* FICLONERANGE */
-	{ 0x402c542b, 0x402c542d, REQUEST_EVERYDAY },  /* TCSETS2 TCSETSW2 TCSETSF2 */
-	{ 0x40806685, 0x40806685, REQUEST_REFUSED },   /* FS_IOC_ENABLE_VERITY */
-	{ 0x41009432, 0x41009432, REQUEST_REFUSED },   /* FS_IOC_SETFSLABEL */
-	{ 0x50009401, 0x50009401, REQUEST_REFUSED },   /* BTRFS_IOC_SNAP_CREATE */
-	{ 0x5000940e, 0x5000940f, REQUEST_REFUSED },   /* BTRFS_IOC_SUBVOL_CREATE, SNAP_DESTROY */
-	{ 0x50009417, 0x50009418, REQUEST_REFUSED },   /* BTRFS_IOC_SNAP_CREATE_V2, SUBVOL_CREATE_V2 */
-	{ 0x5000943f, 0x5000943f, REQUEST_REFUSED },   /* BTRFS_IOC_SNAP_DESTROY_V2 */
-	{ 0x80045430, 0x80045430, REQUEST_EVERYDAY },  /* TIOCGPTN */
-	{ 0x8004587d, 0x8004587d, REQUEST_REFUSED },   /* FS_IOC_GOINGDOWN */
-	{ 0x80086601, 0x80086601, REQUEST_EVERYDAY },  /* FS_IOC_GETFLAGS */
-	{ 0x800c6613, 0x800c6613, REQUEST_REFUSED },   /* FS_IOC_SET_ENCRYPTION_POLICY */
-	{ 0x801c581f, 0x801c581f, REQUEST_EVERYDAY },  /* FS_IOC_FSGETXATTR */
-	{ 0x802c542a, 0x802c542a, REQUEST_EVERYDAY },  /* TCGETS2 */
-	{ 0xc0045877, 0xc0045878, REQUEST_REFUSED },   /* FIFREEZE FITHAW */
-	{ 0xc0185879, 0xc0185879, REQUEST_REFUSED },   /* FITRIM */
-	{ 0xc0189436, 0xc0189436, REQUEST_EVERYDAY },  /* FIDEDUPERANGE */
-	{ 0xc020660b, 0xc020660b, REQUEST_EVERYDAY },  /* FS_IOC_FIEMAP */
+    {0x00000002, 0x00000002, REQUEST_EVERYDAY},	 /* FIGETBSZ */
+    {0x00005401, 0x0000540b, REQUEST_EVERYDAY},	 /* TCGETS TCSETS* TCGETA TCSETA* TCSBRK TCXONC TCFLSH */
+    {0x0000540e, 0x00005411, REQUEST_EVERYDAY},	 /* TIOCSCTTY TIOCGPGRP TIOCSPGRP TIOCOUTQ */
+    {0x00005412, 0x00005412, REQUEST_REFUSED},	 /* TIOCSTI: types into the terminal */
+    {0x00005413, 0x00005414, REQUEST_EVERYDAY},	 /* TIOCGWINSZ TIOCSWINSZ */
+    {0x0000541b, 0x0000541b, REQUEST_EVERYDAY},	 /* FIONREAD */
+    {0x0000541c, 0x0000541d, REQUEST_REFUSED},	 /* TIOCLINUX TIOCCONS */
+    {0x00005421, 0x00005422, REQUEST_EVERYDAY},	 /* FIONBIO TIOCNOTTY */
+    {0x00005423, 0x00005423, REQUEST_REFUSED},	 /* TIOCSETD: loads line disciplines */
+    {0x00005424, 0x00005424, REQUEST_EVERYDAY},	 /* TIOCGETD */
+    {0x00005429, 0x00005429, REQUEST_EVERYDAY},	 /* TIOCGSID */
+    {0x00005437, 0x00005437, REQUEST_REFUSED},	 /* TIOCVHANGUP */
+    {0x00005450, 0x00005452, REQUEST_EVERYDAY},	 /* FIONCLEX FIOCLEX FIOASYNC */
+    {0x00005460, 0x00005460, REQUEST_EVERYDAY},	 /* FIOQSIZE */
+    {0x00008900, 0x000089ff, REQUEST_EVERYDAY},	 /* SIOC*: sockets */
+    {0x40045431, 0x40045431, REQUEST_EVERYDAY},	 /* TIOCSPTLCK */
+    {0x40046602, 0x40046602, REQUEST_REFUSED},	 /* FS_IOC32_SETFLAGS */
+    {0x40047211, 0x40047211, REQUEST_REFUSED},	 /* FAT_IOCTL_SET_ATTRIBUTES */
+    {0x40049409, 0x40049409, REQUEST_EVERYDAY},	 /* FICLONE */
+    {0x40086602, 0x40086602, REQUEST_ATTRIBUTE}, /* FS_IOC_SETFLAGS */
+    {0x40086604, 0x40086604, REQUEST_REFUSED},	 /* EXT4_IOC_SETVERSION */
+    {0x40086610, 0x40086610, REQUEST_REFUSED},	 /* EXT4_IOC_RESIZE_FS */
+    {0x40087602, 0x40087602, REQUEST_REFUSED},	 /* FS_IOC_SETVERSION */
+    {0x4008941a, 0x4008941a, REQUEST_REFUSED},	 /* BTRFS_IOC_SUBVOL_SETFLAGS */
+    {0x401c5820, 0x401c5820, REQUEST_ATTRIBUTE}, /* FS_IOC_FSSETXATTR */
+    {0x4020940d, 0x4020940d, REQUEST_EVERYDAY},	 /* FICLONERANGE */
+    {0x402c542b, 0x402c542d, REQUEST_EVERYDAY},	 /* TCSETS2 TCSETSW2 TCSETSF2 */
+    {0x40806685, 0x40806685, REQUEST_REFUSED},	 /* FS_IOC_ENABLE_VERITY */
+    {0x41009432, 0x41009432, REQUEST_REFUSED},	 /* FS_IOC_SETFSLABEL */
+    {0x50009401, 0x50009401, REQUEST_REFUSED},	 /* BTRFS_IOC_SNAP_CREATE */
+    {0x5000940e, 0x5000940f, REQUEST_REFUSED},	 /* BTRFS_IOC_SUBVOL_CREATE, SNAP_DESTROY */
+    {0x50009417, 0x50009418, REQUEST_REFUSED},	 /* BTRFS_IOC_SNAP_CREATE_V2, SUBVOL_CREATE_V2 */
+    {0x5000943f, 0x5000943f, REQUEST_REFUSED},	 /* BTRFS_IOC_SNAP_DESTROY_V2 */
+    {0x80045430, 0x80045430, REQUEST_EVERYDAY},	 /* TIOCGPTN */
+    {0x8004587d, 0x8004587d, REQUEST_REFUSED},	 /* FS_IOC_GOINGDOWN */
+    {0x80086601, 0x80086601, REQUEST_EVERYDAY},	 /* FS_IOC_GETFLAGS */
+    {0x800c6613, 0x800c6613, REQUEST_REFUSED},	 /* FS_IOC_SET_ENCRYPTION_POLICY */
+    {0x801c581f, 0x801c581f, REQUEST_EVERYDAY},	 /* FS_IOC_FSGETXATTR */
+    {0x802c542a, 0x802c542a, REQUEST_EVERYDAY},	 /* TCGETS2 */
+    {0xc0045877, 0xc0045878, REQUEST_REFUSED},	 /* FIFREEZE FITHAW */
+    {0xc0185879, 0xc0185879, REQUEST_REFUSED},	 /* FITRIM */
+    {0xc0189436, 0xc0189436, REQUEST_EVERYDAY},	 /* FIDEDUPERANGE */
+    {0xc020660b, 0xc020660b, REQUEST_EVERYDAY},	 /* FS_IOC_FIEMAP */
 };
 
 /* Append a run unless the one before it has the same outcome, or replace it where it would be empty. */
-static size_t add_run(struct sl_bpf_run *runs, size_t count, uint32_t first, uint32_t ret, const struct sl_bpf *code)
+static size_t add_run(struct sl_bpf_run *runs, size_t count, uint32_t first, uint32_t ret,
+		      const struct sl_bpf *code)
 {
 	assert(!count || runs[count - 1].first <= first);
 	if (count && runs[count - 1].first == first)
 		count--;
 	if (!count || runs[count - 1].ret != ret || runs[count - 1].code || code)
-		runs[count++] = (struct sl_bpf_run){ first, ret, code };
+		runs[count++] = (struct sl_bpf_run){first, ret, code};
 	return count;
 }
 
@@ -329,9 +338,9 @@ static void judge_ioctl(struct sl_bpf *b, const struct sl_filter_plan *plan, con
 	size_t count = add_run(runs, 0, 0, rest, NULL);
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(requests); i++) {
-		uint32_t ret = requests[i].kind == REQUEST_REFUSED   ? refuse(EPERM) :
-			       requests[i].kind == REQUEST_ATTRIBUTE ? supervised(plan, EACCES) :
-								       SECCOMP_RET_ALLOW;
+		uint32_t ret = requests[i].kind == REQUEST_REFUSED     ? refuse(EPERM)
+			       : requests[i].kind == REQUEST_ATTRIBUTE ? supervised(plan, EACCES)
+								       : SECCOMP_RET_ALLOW;
 
 		count = add_run(runs, count, requests[i].first, ret, NULL);
 		count = add_run(runs, count, requests[i].last + 1, rest, NULL);
@@ -389,7 +398,8 @@ struct draft {
 };
 
 /* Put the judge's code at its call; code that is one verdict becomes that verdict. */
-static void place_judge(struct draft *d, const struct sl_filter_plan *plan, const struct sl_call *call, judge_fn *judge)
+static void place_judge(struct draft *d, const struct sl_filter_plan *plan, const struct sl_call *call,
+			judge_fn *judge)
 {
 	struct sl_bpf *b = &d->judges[d->judge_count];
 
@@ -443,7 +453,8 @@ static int place_denied(struct draft *d, const struct sl_strv *names, struct sl_
 			continue;
 		}
 		if (nr == -ENOENT)
-			return sl_error_set(err, EINVAL, "unknown system call \"%s\"", sl_esc(names->items[i]));
+			return sl_error_set(err, EINVAL, "unknown system call \"%s\"",
+					    sl_esc(names->items[i]));
 		if (nr < 0 || nr > SL_CALL_LAST)
 			continue; /* another architecture's, or refused as too new already */
 		d->leaves[nr].ret = refuse(EPERM);
@@ -477,7 +488,7 @@ static void draft_release(struct draft *d)
 
 int sl_filter_build(const struct sl_filter_plan *plan, struct sl_filter *ret, struct sl_error *err)
 {
-	SL_CLEANUP(draft_release) struct draft d = { 0 };
+	SL_CLEANUP(draft_release) struct draft d = {0};
 	SL_CLEANUP(sl_bpf_release) struct sl_bpf out = SL_BPF_INIT;
 	int r;
 
@@ -505,7 +516,7 @@ void sl_filter_release(struct sl_filter *f)
 
 uint32_t sl_filter_simulate(const struct sl_filter *f, uint32_t arch, int nr, const uint64_t args[6])
 {
-	struct seccomp_data data = { .nr = nr, .arch = arch };
+	struct seccomp_data data = {.nr = nr, .arch = arch};
 
 	memcpy(data.args, args, sizeof(data.args));
 	return sl_bpf_run(f->insns, f->len, &data);

@@ -1,13 +1,13 @@
 /*
  * policy.c - from a profile to rules and a Landlock ruleset.
  *
- * Entries with the same text are one object with united rights, opened once, added to the ruleset by that descriptor
- * and closed before the next: a profile of 100 000 entries needs one descriptor. The canonical name and the kind of
- * what was opened make the rule, so the ruleset and the evaluator (evaluate.c) answer from the same list. Two texts
- * for one object become one rule when all are sorted by canonical path.
+ * Entries with the same text are one object with united rights, opened once, added to the ruleset by that
+ * descriptor and closed before the next: a profile of 100 000 entries needs one descriptor. The canonical
+ * name and the kind of what was opened make the rule, so the ruleset and the evaluator (evaluate.c) answer
+ * from the same list. Two texts for one object become one rule when all are sorted by canonical path.
  *
- * An entry below /proc/self is not opened by its own name: Landlock would bind it to this process. It becomes a self
- * rule, as does one that leads there by a symbolic link (/etc/mtab, /dev/fd).
+ * An entry below /proc/self is not opened by its own name: Landlock would bind it to this process. It becomes
+ * a self rule, as does one that leads there by a symbolic link (/etc/mtab, /dev/fd).
  */
 #include "policy/policy.h"
 
@@ -23,9 +23,9 @@
 #include "kernel/own-path.h"
 #include "policy/calls.h"
 
-#define V1_READ (SL_RIGHT_READ | SL_RIGHT_LIST | SL_RIGHT_EXEC)
+#define V1_READ	      (SL_RIGHT_READ | SL_RIGHT_LIST | SL_RIGHT_EXEC)
 #define DEVICE_RIGHTS (SL_RIGHT_READ | SL_RIGHT_WRITE | SL_RIGHT_IOCTL)
-#define DIR_ONLY (SL_RIGHT_LIST | SL_RIGHT_CREATE | SL_RIGHT_DELETE)
+#define DIR_ONLY      (SL_RIGHT_LIST | SL_RIGHT_CREATE | SL_RIGHT_DELETE)
 
 /* Rights that Landlock takes for an object that is not a directory. */
 #define LL_FILE (SL_LL_EXECUTE | SL_LL_WRITE_FILE | SL_LL_READ_FILE | SL_LL_TRUNCATE | SL_LL_IOCTL_DEV)
@@ -33,12 +33,12 @@
 static const char ORIGIN_IMPLICIT[] = "implicit";
 
 const struct sl_implicit_grant sl_implicit_grants[] = {
-	{ "/dev/null", DEVICE_RIGHTS },
-	{ "/dev/zero", DEVICE_RIGHTS },
-	{ "/dev/full", DEVICE_RIGHTS },
-	{ "/dev/random", SL_RIGHT_READ | SL_RIGHT_IOCTL },
-	{ "/dev/urandom", SL_RIGHT_READ | SL_RIGHT_IOCTL },
-	{ NULL, 0 },
+    {"/dev/null", DEVICE_RIGHTS},
+    {"/dev/zero", DEVICE_RIGHTS},
+    {"/dev/full", DEVICE_RIGHTS},
+    {"/dev/random", SL_RIGHT_READ | SL_RIGHT_IOCTL},
+    {"/dev/urandom", SL_RIGHT_READ | SL_RIGHT_IOCTL},
+    {NULL, 0},
 };
 
 /* What the profile and the command line ask for one text. */
@@ -83,7 +83,8 @@ void sl_policy_release(struct sl_policy *p)
 	*p = SL_POLICY_INIT;
 }
 
-/* "FILE:LINE: filesystem.read: "/x": why", or the option's name where the entry came from the command line. */
+/* "FILE:LINE: filesystem.read: "/x": why", or the option's name where the entry came from the command line.
+ */
 static void describe(const struct builder *b, struct sl_strbuf *out, const struct wish *w, const char *why)
 {
 	if (w->line > 0 && b->profile->file)
@@ -114,13 +115,14 @@ static int fail(struct builder *b, const struct wish *w, int code, const char *w
 	return sl_error_set(b->err, code, "%s", sl_strbuf_str(&line));
 }
 
-static void wish_add(struct builder *b, char *text, uint32_t rights, uint32_t exact, const char *origin, int line)
+static void wish_add(struct builder *b, char *text, uint32_t rights, uint32_t exact, const char *origin,
+		     int line)
 {
 	if (b->wish_count == b->wish_cap) {
 		b->wish_cap = b->wish_cap ? b->wish_cap * 2 : 64;
 		b->wishes = sl_xrealloc(b->wishes, b->wish_cap * sizeof(*b->wishes));
 	}
-	b->wishes[b->wish_count++] = (struct wish){ text, rights, exact, origin, line };
+	b->wishes[b->wish_count++] = (struct wish){text, rights, exact, origin, line};
 }
 
 /* The entry's text with "~" and "~/" as $HOME; NULL where there is no absolute $HOME. */
@@ -136,11 +138,12 @@ static char *expand_home(const char *text)
 	return sl_xasprintf("%s%s", strcmp(home, "/") || !text[1] ? home : "", text + 1);
 }
 
-static int collect_list(struct builder *b, const struct sl_list *list, uint32_t rights, bool exact, bool relative,
-			const char *origin)
+static int collect_list(struct builder *b, const struct sl_list *list, uint32_t rights, bool exact,
+			bool relative, const char *origin)
 {
 	for (size_t i = 0; list && i < list->len; i++) {
-		struct wish w = { list->items[i].text, rights, exact ? rights : 0, origin, list->items[i].line };
+		struct wish w = {list->items[i].text, rights, exact ? rights : 0, origin,
+				 list->items[i].line};
 		char *text = expand_home(w.text);
 
 		if (!text) {
@@ -164,18 +167,18 @@ static int collect_profile(struct builder *b)
 		const char *origin;
 		uint32_t v1, v2;
 	} keys[] = {
-		{ SL_FS_READ, "filesystem.read", V1_READ, SL_RIGHT_READ },
-		{ SL_FS_LIST, "filesystem.list", SL_RIGHT_LIST, SL_RIGHT_LIST },
-		{ SL_FS_EXEC, "filesystem.exec", SL_RIGHT_EXEC, SL_RIGHT_EXEC },
-		{ SL_FS_WRITE, "filesystem.write", SL_RIGHTS_ALL, SL_RIGHT_WRITE },
-		{ SL_FS_CREATE, "filesystem.create", SL_RIGHT_CREATE, SL_RIGHT_CREATE },
-		{ SL_FS_DELETE, "filesystem.delete", SL_RIGHT_DELETE, SL_RIGHT_DELETE },
+	    {SL_FS_READ, "filesystem.read", V1_READ, SL_RIGHT_READ},
+	    {SL_FS_LIST, "filesystem.list", SL_RIGHT_LIST, SL_RIGHT_LIST},
+	    {SL_FS_EXEC, "filesystem.exec", SL_RIGHT_EXEC, SL_RIGHT_EXEC},
+	    {SL_FS_WRITE, "filesystem.write", SL_RIGHTS_ALL, SL_RIGHT_WRITE},
+	    {SL_FS_CREATE, "filesystem.create", SL_RIGHT_CREATE, SL_RIGHT_CREATE},
+	    {SL_FS_DELETE, "filesystem.delete", SL_RIGHT_DELETE, SL_RIGHT_DELETE},
 	};
 	bool v1 = b->profile->version == 1;
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(keys); i++) {
-		int r = collect_list(b, &b->profile->filesystem.lists[keys[i].key], v1 ? keys[i].v1 : keys[i].v2, !v1,
-				     v1, keys[i].origin);
+		int r = collect_list(b, &b->profile->filesystem.lists[keys[i].key],
+				     v1 ? keys[i].v1 : keys[i].v2, !v1, v1, keys[i].origin);
 
 		if (r < 0)
 			return r;
@@ -235,8 +238,8 @@ static void unite_wishes(struct builder *b)
 	b->wish_count = kept;
 }
 
-/* A canonical path in our own /proc entry, whichever way it was reached: what follows "/proc/PID" (and "task/TID",
- * where /proc/thread-self leads), or NULL. */
+/* A canonical path in our own /proc entry, whichever way it was reached: what follows "/proc/PID" (and
+ * "task/TID", where /proc/thread-self leads), or NULL. */
 static const char *own_proc_rest(const char *path)
 {
 	char prefix[64];
@@ -252,7 +255,7 @@ static const char *own_proc_rest(const char *path)
 
 static const char *self_rest(const char *text)
 {
-	static const char *const names[] = { "/proc/self", "/proc/thread-self" };
+	static const char *const names[] = {"/proc/self", "/proc/thread-self"};
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(names); i++)
 		if (sl_path_is_normal(text) && sl_path_within(text, names[i]))
@@ -273,7 +276,7 @@ static void add_self_rule(struct builder *b, const char *rest, uint32_t rights)
 		b->self_cap = b->self_cap ? b->self_cap * 2 : 8;
 		p->self_rules = sl_xrealloc(p->self_rules, b->self_cap * sizeof(*p->self_rules));
 	}
-	p->self_rules[p->self_rule_count++] = (struct sl_self_rule){ sl_xstrdup(rest), rights };
+	p->self_rules[p->self_rule_count++] = (struct sl_self_rule){sl_xstrdup(rest), rights};
 }
 
 static uint64_t landlock_rights(uint32_t rights)
@@ -282,14 +285,14 @@ static uint64_t landlock_rights(uint32_t rights)
 		uint32_t right;
 		uint64_t landlock;
 	} map[] = {
-		{ SL_RIGHT_READ, SL_LL_READ_FILE },
-		{ SL_RIGHT_LIST, SL_LL_READ_DIR },
-		{ SL_RIGHT_EXEC, SL_LL_EXECUTE },
-		{ SL_RIGHT_WRITE, SL_LL_WRITE_FILE | SL_LL_TRUNCATE },
-		{ SL_RIGHT_CREATE, SL_LL_MAKE_DIR | SL_LL_MAKE_REG | SL_LL_MAKE_SOCK | SL_LL_MAKE_FIFO | SL_LL_MAKE_SYM |
-					   SL_LL_WRITE_FILE | SL_LL_TRUNCATE | SL_LL_REFER },
-		{ SL_RIGHT_DELETE, SL_LL_REMOVE_DIR | SL_LL_REMOVE_FILE },
-		{ SL_RIGHT_IOCTL, SL_LL_IOCTL_DEV },
+	    {SL_RIGHT_READ, SL_LL_READ_FILE},
+	    {SL_RIGHT_LIST, SL_LL_READ_DIR},
+	    {SL_RIGHT_EXEC, SL_LL_EXECUTE},
+	    {SL_RIGHT_WRITE, SL_LL_WRITE_FILE | SL_LL_TRUNCATE},
+	    {SL_RIGHT_CREATE, SL_LL_MAKE_DIR | SL_LL_MAKE_REG | SL_LL_MAKE_SOCK | SL_LL_MAKE_FIFO |
+				  SL_LL_MAKE_SYM | SL_LL_WRITE_FILE | SL_LL_TRUNCATE | SL_LL_REFER},
+	    {SL_RIGHT_DELETE, SL_LL_REMOVE_DIR | SL_LL_REMOVE_FILE},
+	    {SL_RIGHT_IOCTL, SL_LL_IOCTL_DEV},
 	};
 	uint64_t landlock = 0;
 
@@ -336,7 +339,7 @@ static int add_rule(struct builder *b, const struct wish *w, const char *path, m
 		p->rules = sl_xrealloc(p->rules, b->rule_cap * sizeof(*p->rules));
 	}
 	p->rules[p->rule_count++] =
-		(struct sl_rule){ sl_xstrdup(path), rights, S_ISDIR(mode), w->origin, w->line };
+	    (struct sl_rule){sl_xstrdup(path), rights, S_ISDIR(mode), w->origin, w->line};
 	return 0;
 }
 
@@ -365,7 +368,8 @@ static int place_wish(struct builder *b, const struct wish *w)
 	if (fstat(fd, &st) < 0)
 		return complain(b, w, errno, strerror(errno), "skipped");
 	if (!S_ISDIR(st.st_mode) && (w->exact & DIR_ONLY))
-		r = complain(b, w, ENOTDIR, "list, create and delete need a directory", "these rights are left out");
+		r = complain(b, w, ENOTDIR, "list, create and delete need a directory",
+			     "these rights are left out");
 	return r < 0 ? r : add_rule(b, w, path, st.st_mode, fd);
 }
 
@@ -421,9 +425,10 @@ static int place_syscalls(struct builder *b)
 {
 	const struct sl_list *deny = &b->profile->syscalls.extra_deny;
 
-	b->policy->allow_sysv_ipc = sl_list_contains(&b->profile->syscalls.extra_allow, SL_CALL_GROUP_SYSV_IPC);
+	b->policy->allow_sysv_ipc =
+	    sl_list_contains(&b->profile->syscalls.extra_allow, SL_CALL_GROUP_SYSV_IPC);
 	for (size_t i = 0; i < deny->len; i++) {
-		struct wish w = { deny->items[i].text, 0, 0, "syscalls.extra_deny", deny->items[i].line };
+		struct wish w = {deny->items[i].text, 0, 0, "syscalls.extra_deny", deny->items[i].line};
 
 		if (!strcmp(w.text, SL_CALL_GROUP_SYSV_IPC)) {
 			for (size_t j = 0; j < sl_call_count; j++)
@@ -469,13 +474,14 @@ int sl_policy_build(const struct sl_profile *profile, const struct sl_policy_opt
 		    struct sl_policy *ret_policy, int *ret_ruleset_fd, struct sl_error *err)
 {
 	SL_CLEANUP(sl_policy_release) struct sl_policy policy = SL_POLICY_INIT;
-	SL_CLEANUP(builder_release) struct builder b = {
-		.profile = profile,
-		.options = options,
-		.policy = &policy,
-		.err = err,
-		.masks = sl_landlock_masks(options->landlock_abi, options->disabled),
-		.ruleset_fd = -EBADF,
+	SL_CLEANUP(builder_release)
+	struct builder b = {
+	    .profile = profile,
+	    .options = options,
+	    .policy = &policy,
+	    .err = err,
+	    .masks = sl_landlock_masks(options->landlock_abi, options->disabled),
+	    .ruleset_fd = -EBADF,
 	};
 	int r = build(&b);
 

@@ -1,6 +1,7 @@
 /*
- * Unit tests of policy/filter.h: a table (call, arguments) -> verdict under each kind of plan, run in the simulator;
- * what the kernel may cache; that it loads; and a sample of the same table put to the kernel itself.
+ * Unit tests of policy/filter.h: a table (call, arguments) -> verdict under each kind of plan, run in the
+ * simulator; what the kernel may cache; that it loads; and a sample of the same table put to the kernel
+ * itself.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -26,19 +27,17 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-static const struct sl_filter_plan run_plan = { .listener = true, .attributes = true, .no_network = true };
-static const struct sl_filter_plan nested_plan = { .no_network = true };
-static const struct sl_filter_plan learn_plan = { .listener = true, .observe = true, .allow_sysv_ipc = true };
+static const struct sl_filter_plan run_plan = {.listener = true, .attributes = true, .no_network = true};
+static const struct sl_filter_plan nested_plan = {.no_network = true};
+static const struct sl_filter_plan learn_plan = {.listener = true, .observe = true, .allow_sysv_ipc = true};
 static const struct sl_filter_plan self_plan = {
-	.listener = true, .attributes = true, .no_network = true, .open_self = true
-};
+    .listener = true, .attributes = true, .no_network = true, .open_self = true};
 static const struct sl_filter_plan write_plan = {
-	.listener = true, .attributes = true, .no_network = true, .open_self = true, .open_self_write = true
-};
+    .listener = true, .attributes = true, .no_network = true, .open_self = true, .open_self_write = true};
 
 /* Expected: 0 allowed, -1 notified, else the errno. */
-#define A 0
-#define N (-1)
+#define A    0
+#define N    (-1)
 #define HIGH 0xdeadbeef00000000ULL
 
 struct row {
@@ -47,6 +46,7 @@ struct row {
 	int run, nested, learn;
 };
 
+/* clang-format off */
 static const struct row rows[] = {
 	/* nobody cares: allowed by number */
 	{ "read", { 0 }, A, A, A },
@@ -364,6 +364,7 @@ static const struct row rows[] = {
 	{ "uretprobe", { 0 }, A, A, A },
 #endif
 };
+/* clang-format on */
 
 static void build(struct sl_filter *f, const struct sl_filter_plan *plan)
 {
@@ -392,8 +393,9 @@ static void check_column(const struct sl_filter_plan *plan, size_t column, const
 
 		ck_assert_msg(nr >= 0, "%s has no number", r->name);
 		got = sl_filter_simulate(&f, ARCH, nr, r->args);
-		ck_assert_msg(got == verdict_of(expected), "%s: row %zu %s(%#llx, %#llx, %#llx): got %#x, not %#x",
-			      title, i, r->name, (unsigned long long)r->args[0], (unsigned long long)r->args[1],
+		ck_assert_msg(got == verdict_of(expected),
+			      "%s: row %zu %s(%#llx, %#llx, %#llx): got %#x, not %#x", title, i, r->name,
+			      (unsigned long long)r->args[0], (unsigned long long)r->args[1],
 			      (unsigned long long)r->args[2], got, verdict_of(expected));
 	}
 	sl_filter_release(&f);
@@ -418,8 +420,8 @@ START_TEST(table_learn)
 }
 END_TEST
 
-/* Every row of the call table is notified while learning where its op is recorded, and never allowed where it is
- * refused. */
+/* Every row of the call table is notified while learning where its op is recorded, and never allowed where it
+ * is refused. */
 START_TEST(table_rows)
 {
 	static const uint64_t zero[6];
@@ -452,18 +454,18 @@ static const struct {
 	uint64_t flags;
 	int self, write;
 } self_rows[] = {
-	{ O_RDONLY, N, N },
-	{ O_RDONLY | O_CLOEXEC | O_NOFOLLOW, N, N },
-	{ O_RDONLY | O_DIRECTORY | O_NONBLOCK, N, N },
-	{ HIGH | O_RDONLY, N, N },
-	{ O_WRONLY, A, N },
-	{ O_RDWR, A, N },
-	{ O_ACCMODE, A, N },
-	{ O_WRONLY | O_CREAT | O_TRUNC, A, N },
-	{ O_RDONLY | O_CREAT, A, N },
-	{ O_PATH, A, A },
-	{ O_PATH | O_CREAT, A, A },
-	{ HIGH | O_PATH, A, A },
+    {O_RDONLY, N, N},
+    {O_RDONLY | O_CLOEXEC | O_NOFOLLOW, N, N},
+    {O_RDONLY | O_DIRECTORY | O_NONBLOCK, N, N},
+    {HIGH | O_RDONLY, N, N},
+    {O_WRONLY, A, N},
+    {O_RDWR, A, N},
+    {O_ACCMODE, A, N},
+    {O_WRONLY | O_CREAT | O_TRUNC, A, N},
+    {O_RDONLY | O_CREAT, A, N},
+    {O_PATH, A, A},
+    {O_PATH | O_CREAT, A, A},
+    {HIGH | O_PATH, A, A},
 };
 
 START_TEST(open_self)
@@ -476,18 +478,21 @@ START_TEST(open_self)
 	build(&writes, &write_plan);
 	build(&unheard, &plan);
 	for (size_t i = 0; i < SL_ARRAY_LEN(self_rows); i++) {
-		uint64_t args[6] = { 0, 1, self_rows[i].flags };
-		uint64_t legacy[6] SL_UNUSED = { 1, self_rows[i].flags };
+		uint64_t args[6] = {0, 1, self_rows[i].flags};
+		uint64_t legacy[6] SL_UNUSED = {1, self_rows[i].flags};
 
-		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_openat, args), verdict_of(self_rows[i].self));
+		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_openat, args),
+				  verdict_of(self_rows[i].self));
 		ck_assert_uint_eq(sl_filter_simulate(&writes, ARCH, __NR_openat, args),
 				  verdict_of(self_rows[i].write));
 		ck_assert_uint_eq(sl_filter_simulate(&unheard, ARCH, __NR_openat, args), SECCOMP_RET_ALLOW);
 #ifdef __NR_open
-		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_open, legacy), verdict_of(self_rows[i].self));
+		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_open, legacy),
+				  verdict_of(self_rows[i].self));
 		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_creat, legacy), SECCOMP_RET_ALLOW);
 #endif
-		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_openat2, args), SECCOMP_RET_USER_NOTIF);
+		ck_assert_uint_eq(sl_filter_simulate(&self, ARCH, __NR_openat2, args),
+				  SECCOMP_RET_USER_NOTIF);
 		ck_assert_uint_eq(sl_filter_simulate(&unheard, ARCH, __NR_openat2, args), SECCOMP_RET_ALLOW);
 	}
 	sl_filter_release(&self);
@@ -499,12 +504,31 @@ END_TEST
 /* Foreign architectures, x32 and unknown numbers. */
 START_TEST(entries)
 {
-	static const int unknown[] = { SL_CALL_LAST + 1, 470, 500, 512, 520, 547, 1000, 0x3fffffff, -1, -2147483647 - 1,
-				       0x40000000, 0x40000000 + __NR_read, 0x40000000 + 520, 0x40000000 + 545, 0x7fffffff };
-	static const uint32_t foreign[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_PPC64LE, AUDIT_ARCH_RISCV64, 0,
-					    0xffffffff, ARCH ^ __AUDIT_ARCH_64BIT, ARCH ^ __AUDIT_ARCH_LE };
+	static const int unknown[] = {SL_CALL_LAST + 1,
+				      470,
+				      500,
+				      512,
+				      520,
+				      547,
+				      1000,
+				      0x3fffffff,
+				      -1,
+				      -2147483647 - 1,
+				      0x40000000,
+				      0x40000000 + __NR_read,
+				      0x40000000 + 520,
+				      0x40000000 + 545,
+				      0x7fffffff};
+	static const uint32_t foreign[] = {AUDIT_ARCH_I386,
+					   AUDIT_ARCH_ARM,
+					   AUDIT_ARCH_PPC64LE,
+					   AUDIT_ARCH_RISCV64,
+					   0,
+					   0xffffffff,
+					   ARCH ^ __AUDIT_ARCH_64BIT,
+					   ARCH ^ __AUDIT_ARCH_LE};
 	static const uint64_t zero[6];
-	const struct sl_filter_plan *plans[] = { &run_plan, &nested_plan, &learn_plan, &self_plan };
+	const struct sl_filter_plan *plans[] = {&run_plan, &nested_plan, &learn_plan, &self_plan};
 
 	for (size_t p = 0; p < SL_ARRAY_LEN(plans); p++) {
 		struct sl_filter f;
@@ -517,13 +541,15 @@ START_TEST(entries)
 				ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, nr, zero), verdict_of(ENOSYS));
 		for (size_t a = 0; a < SL_ARRAY_LEN(foreign); a++)
 			for (int nr = -1; nr < 600; nr++)
-				ck_assert_uint_eq(sl_filter_simulate(&f, foreign[a], nr, zero), verdict_of(ENOSYS));
+				ck_assert_uint_eq(sl_filter_simulate(&f, foreign[a], nr, zero),
+						  verdict_of(ENOSYS));
 		sl_filter_release(&f);
 	}
 }
 END_TEST
 
-/* A call that nobody cares for is allowed by a path that looks at nothing but its number, so the kernel caches it. */
+/* A call that nobody cares for is allowed by a path that looks at nothing but its number, so the kernel
+ * caches it. */
 START_TEST(kernel_caches)
 {
 	struct sl_filter f;
@@ -532,7 +558,8 @@ START_TEST(kernel_caches)
 	for (int nr = 0; nr <= SL_CALL_LAST; nr++) {
 		bool cached = sl_bpf_const_allow(f.insns, f.len, ARCH, (uint32_t)nr);
 
-		if (sl_call_is_known(nr) && (!sl_call_by_nr(nr) || sl_call_by_nr(nr)->treat == SL_TREAT_ALLOW))
+		if (sl_call_is_known(nr) &&
+		    (!sl_call_by_nr(nr) || sl_call_by_nr(nr)->treat == SL_TREAT_ALLOW))
 			ck_assert_msg(cached, "%s is not cached", sl_call_name(nr));
 		if (!sl_call_is_known(nr))
 			ck_assert(!cached);
@@ -550,7 +577,7 @@ START_TEST(extra_deny)
 	static const uint64_t zero[6];
 	struct sl_strv names = SL_STRV_INIT;
 	struct sl_filter_plan plan = learn_plan;
-	struct sl_filter f = { NULL, 7 };
+	struct sl_filter f = {NULL, 7};
 	struct sl_error err = SL_ERROR_INIT;
 
 	plan.extra_deny = &names;
@@ -593,11 +620,11 @@ START_TEST(big_tree)
 		sl_bpf_load_low(&code, 1);
 	sl_bpf_ret(&code, 0x1234);
 	for (uint32_t i = 0; i < SL_ARRAY_LEN(runs); i++)
-		runs[i] = (struct sl_bpf_run){ i * 3, 0x10000 + i, i % 50 == 7 ? &code : NULL };
+		runs[i] = (struct sl_bpf_run){i * 3, 0x10000 + i, i % 50 == 7 ? &code : NULL};
 	sl_bpf_load_nr(&b);
 	sl_bpf_tree(&b, runs, SL_ARRAY_LEN(runs));
 	for (int nr = 0; nr < 2200; nr++) {
-		struct seccomp_data data = { .nr = nr };
+		struct seccomp_data data = {.nr = nr};
 		uint32_t i = SL_MIN((uint32_t)nr / 3, (uint32_t)SL_ARRAY_LEN(runs) - 1);
 
 		ck_assert_uint_eq(sl_bpf_run(b.insns, b.len, &data), i % 50 == 7 ? 0x1234 : 0x10000 + i);
@@ -629,8 +656,9 @@ static int in_sandbox(const struct sl_filter_plan *plan, int (*fn)(void))
 	return WEXITSTATUS(status);
 }
 
-/* Every row without a listener that refuses, put to the kernel: same errno. Rows that allow are left alone but for
- * harmless ones: nobody wants rows like kill() made real. Returns the first row that differs + 1, modulo 200. */
+/* Every row without a listener that refuses, put to the kernel: same errno. Rows that allow are left alone
+ * but for harmless ones: nobody wants rows like kill() made real. Returns the first row that differs + 1,
+ * modulo 200. */
 static int refused_rows(void)
 {
 	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
@@ -676,7 +704,10 @@ static int other_entries(void)
 		return 2;
 	if (syscall(350) != -1 || errno != ENOSYS)
 		return 3;
-	__asm__ volatile("int $0x80" : "=a"(r) : "a"(20L /* getpid */), "b"(ebx) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(r)
+			 : "a"(20L /* getpid */), "b"(ebx)
+			 : "memory", "r8", "r9", "r10", "r11");
 	return (int)r == -ENOSYS ? 0 : 4;
 }
 #endif
@@ -717,7 +748,8 @@ START_TEST(build_time)
 		build(&f, &learn_plan);
 		clock_gettime(CLOCK_MONOTONIC, &to);
 		sl_filter_release(&f);
-		best_us = SL_MIN(best_us, (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3);
+		best_us = SL_MIN(best_us, (double)(to.tv_sec - from.tv_sec) * 1e6 +
+					      (double)(to.tv_nsec - from.tv_nsec) / 1e3);
 	}
 	if (getenv("SANDLOCK_TEST_VERBOSE"))
 		fprintf(stderr, "filter: %.1f us\n", best_us);
