@@ -43,6 +43,7 @@ struct sl_sandbox_options {
 	const struct sl_strv *extra_deny;
 	bool allow_sysv_ipc;
 	uint64_t disabled;	/* SL_PROTECT_* bits */
+	bool no_network;	/* learn: refuse every destination (always so with a policy) */
 	double timeout_s;	/* 0: none */
 	int status_fd;		/* JSON lines of start and end are written here; -EBADF: none */
 	const char *tmp_dir;	/* private temporary directory to remove at the end, or NULL */
