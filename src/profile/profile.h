@@ -14,7 +14,8 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-/* [filesystem] list keys; read, write and deny exist in version 1, all in version 2. Written in this order. */
+/* [filesystem] list keys; read, write and deny exist in version 1, all in version 2. Written in this order.
+ */
 enum sl_fs_key {
 	SL_FS_READ,
 	SL_FS_LIST,
@@ -45,9 +46,12 @@ enum sl_tristate { SL_UNSET = -1, SL_FALSE = 0, SL_TRUE = 1 };
 
 #define SL_INT_UNSET INT64_MIN
 
+/* How many keys the key table (keys.c) has. */
+#define SL_PROFILE_KEYS 53
+
 struct sl_profile {
-	int version;	 /* 1 or 2 */
-	char *file;	 /* where it was read from, for messages; NULL when made in memory */
+	int version; /* 1 or 2 */
+	char *file;  /* where it was read from, for messages; NULL when made in memory */
 
 	/* Strings are NULL, integers SL_INT_UNSET and booleans SL_UNSET where the key is absent. */
 	struct {
@@ -88,18 +92,26 @@ struct sl_profile {
 		int64_t processes, open_files, cpu, num_cpus;
 		struct sl_list cpu_cores, gpu_devices; /* decimal text */
 	} limits;
+	int key_lines[SL_PROFILE_KEYS]; /* by index in the key table: 1-based, 0 where not from a file */
 };
 
-/* An empty profile of that version, every key absent. Release with sl_profile_release (also on a half-built one). */
+/* An empty profile of that version, every key absent. Release with sl_profile_release (also on a half-built
+ * one). */
 void sl_profile_init(struct sl_profile *p, int version);
 void sl_profile_release(struct sl_profile *p);
 
-void sl_list_add(struct sl_list *l, const char *text, int line);
+/* Set every key of dst (initialised) that dst's version has to what src has. */
+void sl_profile_copy(struct sl_profile *dst, const struct sl_profile *src);
+
+void sl_list_add(struct sl_list *l, const char *text, int line); /* also makes it present */
 bool sl_list_contains(const struct sl_list *l, const char *text);
 void sl_list_sort_unique(struct sl_list *l); /* byte order, first line number kept */
+/* "NAME=VALUE" entries by name; of several with one name the last stays, as it would for setenv(3). */
+void sl_list_sort_env(struct sl_list *l);
 void sl_list_release(struct sl_list *l);
 
-/* Sort and deduplicate every list whose order means nothing (all but program.args), in place. */
+/* Sort and deduplicate every list whose order means nothing (all but program.args), in place: numbers by
+ * value, the environment by name (the last of one name stays), all else in byte order. */
 void sl_profile_sort(struct sl_profile *p);
 
 /* The TOML name of a filesystem key: "read", "list", … */
