@@ -117,6 +117,8 @@ class Profile:
         """Does an entry grant the right on the path, by itself or from above? As the contract says, not as the tool does."""
         above = {str(p) for p in [pathlib.PurePosixPath(path), *pathlib.PurePosixPath(path).parents]}
         keys = {"list": ("list", "read"), "write": ("write", "create")}.get(right, (right,))
+        if "version" not in self.data:
+            keys = ("read", "write") if right in ("read", "list", "exec") else ("write",)
         return any(entry in above for key in keys for entry in self.list(key))
 
     def without_date(self):

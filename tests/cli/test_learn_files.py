@@ -315,6 +315,26 @@ def test_L14_working_directory(learn, run, box, plain):
     assert moved.stdout == result.stdout, moved.describe()
 
 
+# L2: the older format
+
+VERSION_1 = {
+    "cat": ["cat", "/etc/hostname", "d/f"],
+    "list": ["ls", "d"],
+    "write": ["sh", "-ec", "echo x >d/f; echo y >d/new; mv d/new d/g; rm d/g; mkdir d/m; cat d/f"],
+    "script": ["./tool", "x y"],
+    "gcc": ["gcc", "-o", "prog", "p.c"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VERSION_1)
+def test_L2_version_1(name, replays, box, plain):
+    box.file("d/f", "text\n")
+    box.file("p.c", "int main(void) { return 0; }\n")
+    box.file("tool", '#!/bin/sh\necho "$@"\n', 0o755)
+    profile = replays(VERSION_1[name], options=("--profile-version", "1"), ignore=("prog",))
+    assert "version" not in profile.data and set(profile.data["filesystem"]) <= {"read", "write"}, profile.text
+
+
 # L15: /proc/self
 
 PROC = """
