@@ -41,6 +41,7 @@ struct walk {
 	int root; /* the caller's, or where RESOLVE_BENEATH and IN_ROOT end */
 	int cur;  /* the directory that the next component is looked up in */
 	int links;
+	bool root_known; /* the kernel has needed the root so far */
 	struct sl_strbuf rest; /* what is still to be walked, from pos on */
 	size_t pos;
 	char name[PATH_MAX]; /* the component at hand */
@@ -114,6 +115,10 @@ static int jump_to_root(struct walk *w)
 
 	if (w->opts->resolve & RESOLVE_BENEATH)
 		return -EXDEV;
+	/* As nd_jump_root() has it: with a root that it did not look up yet, any directory is on another mount. */
+	if (w->opts->resolve & RESOLVE_NO_XDEV && w->cur >= 0 && !w->root_known)
+		return -EXDEV;
+	w->root_known = true;
 	fd = dup_path(w->root);
 	if (fd < 0)
 		return fd;
@@ -365,17 +370,16 @@ static int step_name(struct walk *w)
 static int step_dots(struct walk *w)
 {
 	bool up = w->name[1] == '.';
+	bool top = up && sl_same_place(w->cur, w->root);
 	SL_CLOSE int fd = -EBADF;
 	int r;
 
-	if (up && sl_same_place(w->cur, w->root)) {
-		if (w->opts->resolve & RESOLVE_BENEATH)
-			return -EXDEV;
-		up = false;
-	}
-	fd = open_plain(w->cur, up ? ".." : ".", O_DIRECTORY);
+	w->root_known |= up;
+	fd = open_plain(w->cur, up && !top ? ".." : ".", O_DIRECTORY);
 	if (fd < 0)
 		return fd;
+	if (top && w->opts->resolve & RESOLVE_BENEATH)
+		return -EXDEV;
 	r = check_xdev(w, w->cur, fd);
 	if (r < 0)
 		return r;
