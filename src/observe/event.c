@@ -1,0 +1,205 @@
+/*
+ * event.c - collecting the steps of one call, resolving its paths as the caller, and putting the steps into the fact
+ * store.
+ */
+#include "observe/event.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A copy in the event's arena; NULL when it is full, which sixteen longest paths fill. */
+static const char *keep(struct sl_event *e, const char *text)
+{
+	size_t len = strlen(text) + 1;
+	char *copy = e->arena + e->arena_used;
+
+	if (len > sizeof(e->arena) - e->arena_used)
+		return NULL;
+	memcpy(copy, text, len);
+	e->arena_used += len;
+	return copy;
+}
+
+static struct sl_step *add_step(struct sl_event *e, enum sl_step_kind kind, uint32_t rights, const char *path)
+{
+	struct sl_step *step = &e->steps[e->step_count];
+
+	if (e->step_count == SL_STEPS_MAX)
+		return NULL;
+	*step = (struct sl_step){ .kind = kind, .rights = rights, .path = keep(e, path) };
+	if (!step->path)
+		return NULL;
+	e->step_count++;
+	return step;
+}
+
+void sl_event_use(struct sl_event *e, uint32_t rights, const char *path, bool is_dir)
+{
+	const char *name = sl_event_name(e, path, &is_dir);
+	struct sl_step *step = name ? add_step(e, SL_STEP_USE, rights, name) : NULL;
+
+	if (step)
+		step->is_dir = is_dir;
+}
+
+void sl_event_made(struct sl_event *e, const char *path)
+{
+	if (sl_event_in_tmp(e, path))
+		e->tmp_used = true;
+	else if (path[0] == '/')
+		add_step(e, SL_STEP_MADE, 0, path);
+}
+
+void sl_event_gone(struct sl_event *e, const char *path)
+{
+	if (path[0] == '/' && !sl_event_in_tmp(e, path))
+		add_step(e, SL_STEP_GONE, 0, path);
+}
+
+void sl_event_refer(struct sl_event *e, const char *src_dir, const char *dst_dir, unsigned int flags)
+{
+	struct sl_step *step;
+
+	/* The private directory's rights are all; the other side needs REFER, which comes with create. Its other rights
+	 * can never be made alike, so what is moved there is copied. */
+	if (sl_event_in_tmp(e, src_dir) && sl_event_in_tmp(e, dst_dir))
+		return;
+	if (sl_event_in_tmp(e, dst_dir)) {
+		sl_event_use(e, SL_RIGHT_CREATE, src_dir, true);
+		sl_event_note(e, false,
+			      "a file was moved or linked into the private temporary directory: programs that do not "
+			      "fall back to copying need --shared-tmp");
+		return;
+	}
+	if (sl_event_in_tmp(e, src_dir))
+		return;
+	step = add_step(e, SL_STEP_REFER, flags, src_dir);
+	if (!step)
+		return;
+	step->path2 = keep(e, dst_dir);
+	if (!step->path2)
+		e->step_count--;
+}
+
+void sl_event_note(struct sl_event *e, bool partial, const char *text)
+{
+	struct sl_step *step = add_step(e, SL_STEP_NOTE, 0, text);
+
+	if (step)
+		step->is_dir = partial;
+}
+
+/* Memory that stays closed even to us: a process that made itself undumpable, while we are an ordinary user. */
+static void note_unseen(struct sl_event *e)
+{
+	SL_FREE char *text = sl_xasprintf("calls of %s could not be seen: it keeps its memory closed",
+					  sl_event_program(e));
+
+	if (!e->o->options.explain)
+		sl_facts_note(e->o->facts, true, text);
+}
+
+int sl_event_read_path(struct sl_event *e, int which)
+{
+	int arg = which ? e->call->path2_arg : e->call->path_arg;
+	ssize_t n;
+
+	if (e->has_raw[which])
+		return 0;
+	if (arg == SL_NO_ARG)
+		return -EINVAL;
+	n = sl_tracee_read_string(e->tid, e->n->data.args[arg], e->raw[which], sizeof(e->raw[which]));
+	if (n == -EPERM || n == -EACCES)
+		note_unseen(e);
+	if (n < 0)
+		return (int)n;
+	e->has_raw[which] = true;
+	return 0;
+}
+
+int sl_event_dirfd(const struct sl_event *e, int which)
+{
+	int arg = which ? e->call->dir2_arg : e->call->dir_arg;
+
+	return arg == SL_NO_ARG ? AT_FDCWD : (int)e->n->data.args[arg];
+}
+
+/* The walk of a caller who is not like us: with its identity, from the directory where it starts. */
+static int check_walk(struct sl_event *e, int dirfd, const char *path, int flags)
+{
+	SL_CLEANUP(sl_resolved_release) struct sl_resolved start = SL_RESOLVED_INIT;
+	bool nofollow = flags & SL_RESOLVE_NOFOLLOW;
+	int r;
+
+	if (!*path || !strncmp(path, "/proc/", 6) || !strncmp(path, "/dev/", 5))
+		return 0;
+	if (path[0] == '/')
+		return sl_may_walk(e, AT_FDCWD, path, nofollow);
+	r = dirfd == AT_FDCWD ? sl_resolve(e->tid, AT_FDCWD, ".", 0, &start) : sl_resolve_fd(e->tid, dirfd, &start);
+	return r < 0 ? r : sl_may_walk(e, start.fd, path, nofollow);
+}
+
+int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const struct sl_resolve_opts *opts,
+			  struct sl_resolved *ret)
+{
+	int r;
+
+	if (e->differs) {
+		r = check_walk(e, dirfd, path, opts->flags);
+		if (r < 0)
+			return r;
+	}
+	r = sl_resolve_with(e->tid, dirfd, path, opts, ret);
+	if (r == -EPERM)
+		note_unseen(e);
+	return r;
+}
+
+int sl_event_resolve_plain(struct sl_event *e, const char *path, int flags, struct sl_resolved *ret)
+{
+	return sl_event_resolve_path(e, AT_FDCWD, path, &(struct sl_resolve_opts){ .flags = flags }, ret);
+}
+
+int sl_event_resolve(struct sl_event *e, int which, int flags, struct sl_resolved *ret)
+{
+	int dirfd = sl_event_dirfd(e, which), r;
+
+	if ((which ? e->call->path2_arg : e->call->path_arg) == SL_NO_ARG)
+		return sl_resolve_fd(e->tid, dirfd, ret);
+	r = sl_event_read_path(e, which);
+	if (r < 0)
+		return r;
+	return sl_event_resolve_path(e, dirfd, e->raw[which], &(struct sl_resolve_opts){ .flags = flags }, ret);
+}
+
+static void commit_step(struct sl_event *e, const struct sl_step *step)
+{
+	struct sl_facts *f = e->o->facts;
+
+	switch (step->kind) {
+	case SL_STEP_USE:
+		sl_facts_add(f, step->rights, step->path, step->is_dir, e->tid);
+		break;
+	case SL_STEP_MADE:
+		sl_facts_made(f, step->path);
+		break;
+	case SL_STEP_GONE:
+		sl_facts_gone(f, step->path);
+		break;
+	case SL_STEP_REFER:
+		sl_facts_refer(f, step->path, step->path2, step->rights);
+		break;
+	case SL_STEP_NOTE:
+		sl_facts_note(f, step->is_dir, step->path);
+		break;
+	}
+}
+
+void sl_event_commit(struct sl_event *e)
+{
+	for (size_t i = 0; i < e->step_count; i++)
+		commit_step(e, &e->steps[i]);
+	if (e->tmp_used)
+		sl_facts_tmp_used(e->o->facts);
+}
