@@ -54,7 +54,7 @@ static char *slurp(const char *path, size_t *ret_len)
 }
 
 /* Each NAME.toml against NAME.expected. Names begin with "good" or "bad"; a good one may have notes. */
-START_TEST(test_golden)
+START_TEST(test_P1_golden)
 {
 	SL_CLOSEDIR DIR *dir = opendir(DATA);
 	struct dirent *entry;
@@ -268,7 +268,7 @@ static const struct {
     {"limits", "cpu_cores = [\"0\"]", false, false},
 };
 
-START_TEST(test_values_P1)
+START_TEST(test_P1_values)
 {
 	for (int version = 1; version <= 2; version++) {
 		SL_FREE char *text =
@@ -617,9 +617,9 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, test_golden);
+	tcase_add_test(tcase, test_P1_golden);
 	tcase_add_loop_test(tcase, test_cases, 0, (int)SL_ARRAY_LEN(cases));
-	tcase_add_loop_test(tcase, test_values_P1, 0, (int)SL_ARRAY_LEN(values));
+	tcase_add_loop_test(tcase, test_P1_values, 0, (int)SL_ARRAY_LEN(values));
 	tcase_add_test(tcase, test_model);
 	tcase_add_loop_test(tcase, test_unsupported, 0, (int)SL_ARRAY_LEN(unsupported));
 	tcase_add_test(tcase, test_own_ids);
