@@ -1,0 +1,113 @@
+"""When the tool is killed, everything that it started is gone, whatever it does against that."""
+
+import pathlib
+import signal
+import subprocess
+
+import attacks
+import pytest
+
+WAYS = (
+    "ignore", "block", "daemon", "stopped", "stopped-daemon", "traced", "vfork", "read", "dead-leader", "sibling", "subreaper", "relay",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    return attacks.attack(tmp_path_factory, "survive")
+
+
+@pytest.fixture
+def granted(tmp_path, program):
+    return attacks.profile(tmp_path / "p.toml", exec=[program])
+
+
+def start(sandlock, granted, program, how, *options):
+    command = [sandlock, "run", "-p", granted, *options, "--", program, how]
+    return attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+
+def numbers(stream):
+    """{name: pid} up to the line "ready"."""
+    found = {}
+    for line in stream:
+        if line == "ready\n":
+            return {name: int(pid) for name, pid in found.items() if pid.isdigit()}
+        name, value = line.rstrip("\n").split(": ")
+        found[name] = value
+    raise AssertionError(f"the program ended early: {found}")
+
+
+def of_program(program):
+    """The processes that run the program, found without being told: a relay has another number every time."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if command[0] == program.encode() and attacks.alive(int(entry.name)):
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def own_program(program, tmp_path):
+    """A copy of the program with a name of this test's own, to find its processes by."""
+    copy = tmp_path / "survivor"
+    copy.write_bytes(pathlib.Path(program).read_bytes())
+    copy.chmod(0o755)
+    return str(copy)
+
+
+@pytest.fixture
+def own_granted(tmp_path, own_program):
+    return attacks.profile(tmp_path / "own.toml", exec=[own_program])
+
+
+@pytest.mark.parametrize("by", ["SIGKILL", "SIGTERM", "timeout"])
+def test_r2_nothing_survives_the_tool(sandlock, own_program, own_granted, by):
+    options = ["-t", "1"] if by == "timeout" else []
+    with start(sandlock, own_granted, own_program, "all", *options) as tool:
+        left = numbers(tool.stdout)
+        assert set(WAYS) <= left.keys()
+        assert all(attacks.alive(pid) or name in ("relay", "dead-leader") for name, pid in left.items())
+        assert len(of_program(own_program)) >= len(WAYS)
+        if by != "timeout":
+            tool.send_signal(getattr(signal, by))
+        status = tool.wait(timeout=10)
+        assert status in {"SIGKILL": (-9,), "SIGTERM": (143, -15), "timeout": (124,)}[by]
+        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+        assert not [name for name, pid in left.items() if attacks.alive(pid)]
+
+
+def test_r2_nothing_survives_the_command(sandlock, own_program, own_granted):
+    """The command itself is killed: what it left running ends as well, and the status is the command's."""
+    with start(sandlock, own_granted, own_program, "all") as tool:
+        left = numbers(tool.stdout)
+        subprocess.run(["kill", "-KILL", str(left["command"])], check=True)
+        assert tool.wait(timeout=10) == 128 + 9
+        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+
+
+def test_r2_a_stopped_tool_is_killed_with_its_tree(sandlock, own_program, own_granted):
+    with start(sandlock, own_granted, own_program, "all") as tool:
+        numbers(tool.stdout)
+        tool.send_signal(signal.SIGSTOP)
+        tool.send_signal(signal.SIGKILL)
+        assert tool.wait(timeout=10) == -9
+        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+
+
+def test_r2_a_command_that_makes_the_tool_its_tracer(sandlock, own_program, own_granted):
+    """It stops itself for good by that; the tool still ends it, by its timeout and by a signal."""
+    with start(sandlock, own_granted, own_program, "traceme", "-t", "1") as tool:
+        numbers(tool.stdout)
+        assert tool.wait(timeout=10) in (124, 128 + signal.SIGUSR1)
+        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+    with start(sandlock, own_granted, own_program, "traceme") as tool:
+        numbers(tool.stdout)
+        tool.kill()
+        assert tool.wait(timeout=10) == -9
+        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)

@@ -1,0 +1,98 @@
+"""No call reaches a process outside, the tool included; on processes of the sandbox the same calls work."""
+
+import os
+import subprocess
+
+import attacks
+import pytest
+
+ROOT = os.geteuid() == 0
+SCHEDULING = (
+    "prlimit-set", "prlimit-get", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpriority",
+    "ioprio_set", "process_madvise",
+)  # fmt: skip
+# Giving advice on another's memory is a right of root alone.
+PRIVILEGED = [] if ROOT else ["process_madvise"]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    return attacks.attack(tmp_path_factory, "processes")
+
+
+@pytest.fixture
+def granted(tmp_path, program):
+    return attacks.profile(tmp_path / "p.toml", exec=[program])
+
+
+class Victim:
+    """A process outside, of the same user, in a group of its own. end() tells what happened to it."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen(
+            [program, "victim"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        read = [self.process.stdout.readline().split(": ")[1].strip() for _ in range(2)]
+        self.pid, self.address = read
+
+    def end(self):
+        output, _ = self.process.communicate(timeout=10)
+        assert self.process.returncode == 0
+        return attacks.results(output)
+
+
+@pytest.fixture
+def victim(program):
+    made = []
+
+    def make():
+        made.append(Victim(program))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.process.kill()
+        one.process.wait()
+
+
+def test_r13_nothing_reaches_a_process_outside(sandlock, program, granted, victim):
+    untouched = victim().end()
+    target = victim()
+    confined = attacks.confined(sandlock, granted, [program, "outside", target.pid, target.address])
+    assert target.end() == untouched, "something reached the process"
+    expected = {name: "EPERM" for name in confined}
+    expected |= {name: "ENOSYS" for name in ("shmget", "shmat", "shmget-new", "semget", "msgget", "mq_open", "mq_open-new")}
+    # Naming the owner of a signal is no error: that the signal does not come is what counts.
+    expected |= {name: "SUCCEEDED" for name in ("F_SETOWN", "FIOSETOWN", "F_SETOWN-group", "F_SETOWN_EX", "SIGURG")}
+    # The kernel knows these for one's own threads and children alone, sandbox or not.
+    own = {"timer_create": "EINVAL", "setpgid": "ESRCH"}
+    attacks.compare(confined, expected | own)
+
+    target = victim()
+    bare = attacks.call([program, "outside", target.pid, target.address])
+    touched = target.end()
+    attacks.proves(bare, confined, [*own, *PRIVILEGED])
+    assert int(touched["signals"]) >= 10 and touched["core"] != untouched["core"] and touched["policy"] != untouched["policy"]
+
+
+def test_r13_processes_of_the_sandbox_are_reached(sandlock, program, granted):
+    bare = attacks.call([program, "inside"])
+    attacks.compare(bare, {name: "SUCCEEDED" if name not in PRIVILEGED else "EPERM" for name in bare})
+    attacks.compare(attacks.confined(sandlock, granted, [program, "inside"]), bare)
+
+
+def test_r13_the_tool_is_not_reached(sandlock, program, granted, victim):
+    confined = attacks.confined(sandlock, granted, [program, "tool"])
+    attacks.compare(confined, {name: "EPERM" for name in confined})
+    target = victim()
+    bare = attacks.call([program, "tool", target.pid])
+    attacks.proves(bare, confined, PRIVILEGED)
+    target.process.kill()
+
+
+def test_r13_no_thread_of_the_tool_is_reached(sandlock, program, granted):
+    """Threads, and the process that outlives the tool, have numbers near it."""
+    confined = attacks.confined(sandlock, granted, [program, "threads"])
+    reached = [name for name in confined if name.startswith("thread-")]
+    assert not reached, f"numbers after the tool's: {reached}"
+    assert int(confined["tried"]) > 50
