@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -350,10 +351,27 @@ static long c_open_truncate(void)
 	return open("readonly/truncated-1", O_RDONLY | O_TRUNC);
 }
 
-/* Access mode 3: neither reads nor writes, but for ioctl. */
+/* Access mode 3 neither reads nor writes, it is for ioctl: Landlock sees nothing to judge until then. */
 static long c_open_mode3(void)
 {
 	return open("readonly/file", O_ACCMODE);
+}
+
+static long c_mode3_write(void)
+{
+	return write((int)must_open("readonly/file", O_ACCMODE), "x", 1);
+}
+
+static long c_mode3_truncate(void)
+{
+	return open("readonly/truncated-1", O_ACCMODE | O_TRUNC);
+}
+
+static long c_mode3_ioctl(void)
+{
+	int number;
+
+	return ioctl(must_open("/dev/ptmx", O_ACCMODE | O_NOCTTY), TIOCGPTN, &number);
 }
 
 static long c_creat_over(void)
@@ -556,6 +574,9 @@ static const struct attempt changes[] = {
     {"open-append", c_open_append},
     {"open-truncate", c_open_truncate},
     {"open-mode-3", c_open_mode3},
+    {"mode-3-write", c_mode3_write},
+    {"mode-3-truncate", c_mode3_truncate},
+    {"mode-3-ioctl", c_mode3_ioctl},
     {"creat-over", c_creat_over},
     {"creat-readonly", c_creat_new},
     {"creat-secret", c_creat_secret},

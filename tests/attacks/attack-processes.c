@@ -162,14 +162,6 @@ static long p_madvise(void)
 	return syscall(SYS_process_madvise, target_pidfd(), &theirs, 1UL, MADV_COLD, 0);
 }
 
-static long p_mrelease(void)
-{
-	long r = syscall(SYS_process_mrelease, target_pidfd(), 0);
-
-	/* it is no dying process, which is asked after the right to touch it */
-	return r < 0 && errno == EINVAL ? 0 : r;
-}
-
 static long p_robust_list(void)
 {
 	void *head;
@@ -279,7 +271,6 @@ static const struct attempt on_target[] = {
     {"move_pages", p_move_pages},
     {"migrate_pages", p_migrate_pages},
     {"process_madvise", p_madvise},
-    {"process_mrelease", p_mrelease},
     {"get_robust_list", p_robust_list},
     {"prlimit-set", l_prlimit_set},
     {"prlimit-get", l_prlimit_get},
@@ -545,9 +536,6 @@ static long tool_pidfd_kill(void)
 }
 
 static const struct attempt on_tool[] = {
-    {"stop", tool_stop},
-    {"kill", tool_kill},
-    {"pidfd-kill", tool_pidfd_kill},
     {"ptrace-seize", p_seize},
     {"pidfd_getfd", p_getfd},
     {"kcmp", p_kcmp},
@@ -560,6 +548,9 @@ static const struct attempt on_tool[] = {
     {"ioprio_set", l_ioprio},
     {"process_madvise", p_madvise},
     {"get_robust_list", p_robust_list},
+    {"stop", tool_stop},
+    {"kill", tool_kill},
+    {"pidfd-kill", tool_pidfd_kill},
 };
 
 /* Each thread of the parent has a number of its own; a look at the numbers around needs no right at all. */

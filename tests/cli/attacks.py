@@ -32,7 +32,9 @@ def attack(tmp_path_factory, name):
 
 
 def profile(path, version=2, extra="", **lists):
-    """Write a profile with these [filesystem] lists; extra is text for the end of the file."""
+    """Write a profile with these [filesystem] lists; extra is text for the end of the file. The kernel executes only what may
+    be read as well, so what is in exec is in read."""
+    lists["read"] = [*lists.get("read", []), *lists.get("exec", [])]
     lines = [f"version = {version}"] if version != 1 else []
     lines.append("[filesystem]")
     for key, entries in lists.items():

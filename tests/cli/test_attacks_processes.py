@@ -7,10 +7,6 @@ import attacks
 import pytest
 
 ROOT = os.geteuid() == 0
-SCHEDULING = (
-    "prlimit-set", "prlimit-get", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "setpriority",
-    "ioprio_set", "process_madvise",
-)  # fmt: skip
 # Giving advice on another's memory is a right of root alone.
 PRIVILEGED = [] if ROOT else ["process_madvise"]
 
