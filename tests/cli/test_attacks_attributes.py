@@ -46,7 +46,7 @@ def granted(tmp_path, program, top, **more):
     return attacks.profile(tmp_path / "p.toml", write=more.get("write", []), **lists)
 
 
-def test_r12_each_call_on_a_file_that_may_be_read(sandlock, program, tmp_path, place):
+def test_R12_each_call_on_a_file_that_may_be_read(sandlock, program, tmp_path, place):
     top = place("confined")
     evil = top / "evil" / "file"
     before = attributes(evil)
@@ -63,7 +63,7 @@ def test_r12_each_call_on_a_file_that_may_be_read(sandlock, program, tmp_path, p
 
 
 @pytest.mark.parametrize("right", ["write", "create"])
-def test_r12_each_call_on_what_may_be_written_or_created(sandlock, program, tmp_path, place, right):
+def test_R12_each_call_on_what_may_be_written_or_created(sandlock, program, tmp_path, place, right):
     top = place("confined")
     file = top / "good" / "file"
     entry = file if right == "write" else file.parent
@@ -77,7 +77,7 @@ def test_r12_each_call_on_what_may_be_written_or_created(sandlock, program, tmp_
 
 
 @pytest.mark.parametrize("how", ["path", "link", "descriptor", "directory", "empty"])
-def test_r12_a_race_never_reaches_the_other_file(sandlock, program, tmp_path, place, how):
+def test_R12_a_race_never_reaches_the_other_file(sandlock, program, tmp_path, place, how):
     """A second thread puts a file that may only be read in the place of one that may be changed, during every call."""
 
     def names(top):

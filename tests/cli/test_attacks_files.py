@@ -69,7 +69,7 @@ def both(sandlock, program, tmp_path):
     return run
 
 
-def test_r5_reading_what_is_not_granted(both):
+def test_reading_what_is_not_granted(both):
     confined, bare = both("read")
     expected = {name: "EACCES" for name in bare}
     # A path descriptor gives nothing by itself, sandbox or not.
@@ -80,7 +80,7 @@ def test_r5_reading_what_is_not_granted(both):
     attacks.proves(bare, confined, opath)
 
 
-def test_r5_changing_what_is_not_granted(both):
+def test_changing_what_is_not_granted(both):
     confined, bare = both("change")
     expected = {name: "EACCES" for name in bare}
     moving = ("hard-link", "hard-link-out", "rename-over", "rename-out", "rename-in", "exchange", "tmpfile-link")
@@ -91,7 +91,7 @@ def test_r5_changing_what_is_not_granted(both):
     attacks.proves(bare, confined, ["mode-3-write"] if ROOT else ["mode-3-write", "tmpfile-usr"])
 
 
-def test_r5_executing_what_is_not_granted(both):
+def test_executing_what_is_not_granted(both):
     loader = [path for path in LOADERS if os.path.exists(path)]
     confined, bare = both("execute", loader)
     expected = {name: "EACCES" for name in bare}
@@ -102,7 +102,7 @@ def test_r5_executing_what_is_not_granted(both):
     attacks.compare(bare, {name: "SUCCEEDED" for name in bare})
 
 
-def test_r6_descriptors_of_the_caller(sandlock, program, tmp_path):
+def test_R6_descriptors_of_the_caller(sandlock, program, tmp_path):
     """What is open on 0, 1 and 2 is the command's with the mode that it has, and reopening it is judged by the profile."""
     top = tree(tmp_path / "tree", program)
     granted = attacks.profile(tmp_path / "p.toml", exec=[program])

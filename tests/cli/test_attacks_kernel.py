@@ -32,7 +32,7 @@ def run(sandlock, program, tmp_path):
     return both
 
 
-def test_r4_namespaces(run):
+def test_R4_namespaces(run):
     confined, bare = run("namespaces")
     expected = {f"unshare-{flag}": "EPERM" for flag in (*FLAGS, "newnet-rubbish")}
     expected |= {f"clone-{flag}": "EPERM" for flag in (*FLAGS, "newnet-rubbish") if flag != "newtime"}
@@ -43,14 +43,14 @@ def test_r4_namespaces(run):
     attacks.proves(bare, confined, [] if ROOT else ["setns-newpid", "setns-newtime"])
 
 
-def test_r4_mounts_old_and_new(run):
+def test_R4_mounts_old_and_new(run):
     confined, bare = run("mounts")
     attacks.compare(confined, {name: "EPERM" for name in bare})
     assert len(bare) == 15
     attacks.proves(bare, confined)
 
 
-def test_r4_the_kernel_itself(run):
+def test_R4_the_kernel_itself(run):
     confined, bare = run("kernel")
     seem_absent = ("add_key", "request_key", "keyctl", "keyctl-session", "io_uring_setup", "io_uring_enter", "io_uring_register")
     expected = {name: "EPERM" for name in bare} | {name: "ENOSYS" for name in (*seem_absent, "nfsservctl", "uselib") if name in bare}
@@ -62,7 +62,7 @@ def test_r4_the_kernel_itself(run):
     attacks.proves(bare, confined, unbuilt if ROOT else unbuilt + privileged)
 
 
-def test_r4_foreign_and_future_entry_points(run):
+def test_R4_foreign_and_future_entry_points(run):
     confined, bare = run("entry")
     attacks.compare(confined, {name: "ENOSYS" for name in bare})
     assert len(bare) == (9 if X86 else 4)
@@ -71,13 +71,13 @@ def test_r4_foreign_and_future_entry_points(run):
     attacks.proves(bare, confined, absent)
 
 
-def test_r4_probing_programs_fall_back(run, sandlock, program, tmp_path):
+def test_R4_probing_programs_fall_back(run, sandlock, program, tmp_path):
     confined, bare = run("fallback")
     attacks.compare(bare, {name: "SUCCEEDED" for name in ("pthread_create", "posix_spawn", "unshare-files")})
     attacks.compare(confined, bare)
 
 
-def test_r4_terminal_input(run):
+def test_R4_terminal_input(run):
     """On a terminal that is the controlling one of nobody here, so that nothing typed reaches a shell."""
     master, slave = pty.openpty()
     try:
@@ -91,7 +91,7 @@ def test_r4_terminal_input(run):
     attacks.proves(bare, confined, [] if ROOT else ["TIOCSTI", "TIOCSTI-rubbish", "TIOCCONS", "TIOCLINUX"])
 
 
-def test_r4_no_new_privileges(run):
+def test_R4_no_new_privileges(run):
     confined, bare = run("privileges")
     assert confined == bare | {"no_new_privs": "1"}
     assert bare["no_new_privs"] == "0"
@@ -99,7 +99,7 @@ def test_r4_no_new_privileges(run):
 
 if ROOT:
 
-    def test_r4_set_user_id_gains_nothing(sandlock, program, tmp_path):
+    def test_R4_set_user_id_gains_nothing(sandlock, program, tmp_path):
         """A program that makes its caller root bare leaves it an ordinary user confined."""
         top = pathlib.Path("/var/tmp") / f"sandlock-attack-{os.getpid()}"
         top.mkdir(mode=0o755)

@@ -67,7 +67,7 @@ def own_granted(tmp_path, own_program):
 
 
 @pytest.mark.parametrize("by", ["SIGKILL", "SIGTERM", "timeout"])
-def test_r2_nothing_survives_the_tool(sandlock, own_program, own_granted, by):
+def test_R2_nothing_survives_the_tool(sandlock, own_program, own_granted, by):
     options = ["-t", "1"] if by == "timeout" else []
     with start(sandlock, own_granted, own_program, "all", *options) as tool:
         left = numbers(tool.stdout)
@@ -82,7 +82,7 @@ def test_r2_nothing_survives_the_tool(sandlock, own_program, own_granted, by):
         assert not [name for name, pid in left.items() if attacks.alive(pid)]
 
 
-def test_r2_nothing_survives_the_command(sandlock, own_program, own_granted):
+def test_R2_nothing_survives_the_command(sandlock, own_program, own_granted):
     """The command itself is killed: what it left running ends as well, and the status is the command's."""
     with start(sandlock, own_granted, own_program, "all") as tool:
         left = numbers(tool.stdout)
@@ -91,7 +91,7 @@ def test_r2_nothing_survives_the_command(sandlock, own_program, own_granted):
         attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
 
 
-def test_r2_a_stopped_tool_is_killed_with_its_tree(sandlock, own_program, own_granted):
+def test_R2_a_stopped_tool_is_killed_with_its_tree(sandlock, own_program, own_granted):
     with start(sandlock, own_granted, own_program, "all") as tool:
         numbers(tool.stdout)
         tool.send_signal(signal.SIGSTOP)
@@ -100,7 +100,7 @@ def test_r2_a_stopped_tool_is_killed_with_its_tree(sandlock, own_program, own_gr
         attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
 
 
-def test_r2_a_command_that_makes_the_tool_its_tracer(sandlock, own_program, own_granted):
+def test_R2_a_command_that_makes_the_tool_its_tracer(sandlock, own_program, own_granted):
     """It stops itself for good by that; the tool still ends it, by its timeout and by a signal."""
     with start(sandlock, own_granted, own_program, "traceme", "-t", "1") as tool:
         numbers(tool.stdout)

@@ -90,7 +90,7 @@ def servers(tmp_path_factory):
         one.done.set()
 
 
-def test_n6_r13_nothing_listed_reaches_nothing(sandlock, program, tmp_path, servers):
+def test_N6_R13_nothing_listed_reaches_nothing(sandlock, program, tmp_path, servers):
     server, top = servers()
     # The sockets' own directory is granted whole: that makes none of them connectable.
     granted = attacks.profile(tmp_path / "p.toml", exec=[program], read=[top], write=[top], create=[top], delete=[top])

@@ -51,7 +51,7 @@ def victim(program):
         one.process.wait()
 
 
-def test_r13_nothing_reaches_a_process_outside(sandlock, program, granted, victim):
+def test_R13_nothing_reaches_a_process_outside(sandlock, program, granted, victim):
     untouched = victim().end()
     target = victim()
     confined = attacks.confined(sandlock, granted, [program, "outside", target.pid, target.address])
@@ -71,13 +71,13 @@ def test_r13_nothing_reaches_a_process_outside(sandlock, program, granted, victi
     assert int(touched["signals"]) >= 10 and touched["core"] != untouched["core"] and touched["policy"] != untouched["policy"]
 
 
-def test_r13_processes_of_the_sandbox_are_reached(sandlock, program, granted):
+def test_R13_processes_of_the_sandbox_are_reached(sandlock, program, granted):
     bare = attacks.call([program, "inside"])
     attacks.compare(bare, {name: "SUCCEEDED" if name not in PRIVILEGED else "EPERM" for name in bare})
     attacks.compare(attacks.confined(sandlock, granted, [program, "inside"]), bare)
 
 
-def test_r13_the_tool_is_not_reached(sandlock, program, granted, victim):
+def test_R13_the_tool_is_not_reached(sandlock, program, granted, victim):
     confined = attacks.confined(sandlock, granted, [program, "tool"])
     attacks.compare(confined, {name: "EPERM" for name in confined})
     target = victim()
@@ -86,7 +86,7 @@ def test_r13_the_tool_is_not_reached(sandlock, program, granted, victim):
     target.process.kill()
 
 
-def test_r13_no_thread_of_the_tool_is_reached(sandlock, program, granted):
+def test_R13_no_thread_of_the_tool_is_reached(sandlock, program, granted):
     """Threads, and the process that outlives the tool, have numbers near it."""
     confined = attacks.confined(sandlock, granted, [program, "threads"])
     reached = [name for name in confined if name.startswith("thread-")]

@@ -31,7 +31,7 @@ def outsider():
         yield str(process.pid)
 
 
-def test_l15_own_entries(sandlock, program, granted, tmp_path):
+def test_L15_own_entries(sandlock, program, granted, tmp_path):
     confined = attacks.confined(sandlock, granted, [program, "own"], cwd=tmp_path)
     own = ("self", "self-maps", "number", "thread-self", "from-thread", "from-child")
     foreign = ("environ-not-listed", "mem-not-listed", "child", "parent")
@@ -41,7 +41,7 @@ def test_l15_own_entries(sandlock, program, granted, tmp_path):
 
 
 @pytest.mark.parametrize("whose", ["outsider", "init", "tool"])
-def test_l15_entries_of_others_by_any_spelling(sandlock, program, granted, tmp_path, outsider, whose):
+def test_L15_entries_of_others_by_any_spelling(sandlock, program, granted, tmp_path, outsider, whose):
     target = {"outsider": outsider, "init": "1", "tool": "0"}[whose]
     confined = attacks.confined(sandlock, granted, [program, "others", target], cwd=tmp_path)
     attacks.compare(confined, {name: "EACCES" for name in confined})
@@ -53,7 +53,7 @@ def test_l15_entries_of_others_by_any_spelling(sandlock, program, granted, tmp_p
 
 
 @pytest.mark.parametrize("how", ["race", "race-link"])
-def test_l15_a_race_never_opens_anothers(sandlock, program, granted, tmp_path, outsider, how):
+def test_L15_a_race_never_opens_anothers(sandlock, program, granted, tmp_path, outsider, how):
     confined = attacks.confined(sandlock, granted, [program, how, outsider, str(TRIES)], cwd=tmp_path)
     assert confined["foreign"] == "0"
     assert int(confined["opened"]) > 0 and int(confined["refused"]) > 0, "the second thread never won: no race was run"
@@ -62,7 +62,7 @@ def test_l15_a_race_never_opens_anothers(sandlock, program, granted, tmp_path, o
     assert int(attacks.call([program, how, outsider, str(TRIES)], cwd=bare_place)["foreign"]) > 0
 
 
-def test_r6_the_tool_is_not_reachable(sandlock, program, tmp_path, outsider):
+def test_R6_the_tool_is_not_reachable(sandlock, program, tmp_path, outsider):
     """Under a profile that lets all of /proc be read and written, as no profile should."""
     allowed = attacks.profile(tmp_path / "p.toml", read=["/proc"], write=["/proc"], exec=[program])
     confined = attacks.confined(sandlock, allowed, [program, "tool", "0"])
@@ -73,7 +73,7 @@ def test_r6_the_tool_is_not_reachable(sandlock, program, tmp_path, outsider):
     attacks.proves(bare, confined, ["fd-open"])
 
 
-def test_r6_the_supervisor_never_answers_as_itself(sandlock, program, tmp_path):
+def test_R6_the_supervisor_never_answers_as_itself(sandlock, program, tmp_path):
     """What /proc/self names is the program, not the tool, also where the tool opens it on the program's behalf."""
     allowed = attacks.profile(
         tmp_path / "p.toml", read=["/proc/self/environ", "/proc/self/cmdline", "/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache"],

@@ -34,12 +34,12 @@ def processor_ticks(pid):
     return int(fields[11]) + int(fields[12])
 
 
-def test_r12_pointers_and_descriptors_that_mean_nothing(sandlock, program, granted):
+def test_R12_pointers_and_descriptors_that_mean_nothing(sandlock, program, granted):
     confined = attacks.confined(sandlock, granted, [program, "garbage"])
     assert confined["succeeded"] == "0" and int(confined["made"]) > 1000
 
 
-def test_r10_a_hundred_threads_killed_while_they_call(sandlock, program, granted):
+def test_R10_a_hundred_threads_killed_while_they_call(sandlock, program, granted):
     """Killed by their process's end, by the command's end, and with the tool; the tool ends each time, nothing is left."""
     for end in ("timeout", "term", "kill"):
         options = ["-t", "0.3"] if end == "timeout" else []
@@ -57,19 +57,19 @@ def test_r10_a_hundred_threads_killed_while_they_call(sandlock, program, granted
             attacks.wait_until(lambda pid=child: not attacks.alive(pid))
 
 
-def test_r10_processes_that_die_while_their_call_is_served(sandlock, program, granted):
+def test_R10_processes_that_die_while_their_call_is_served(sandlock, program, granted):
     attacks.compare(attacks.confined(sandlock, granted, [program, "dying", "150"]), {"killed": "150"})
 
 
-def test_r10_threads_that_vanish_in_an_exec(sandlock, program, granted):
+def test_R10_threads_that_vanish_in_an_exec(sandlock, program, granted):
     attacks.compare(attacks.confined(sandlock, granted, [program, "exec", "60"]), {"ended": "60"})
 
 
-def test_r10_three_hundred_processes_at_once(sandlock, program, granted):
+def test_R10_three_hundred_processes_at_once(sandlock, program, granted):
     attacks.compare(attacks.confined(sandlock, granted, [program, "bomb", "300"]), {"ended": "300"})
 
 
-def test_r12_objects_that_block_who_opens_them(sandlock, program, granted, tmp_path):
+def test_R12_objects_that_block_who_opens_them(sandlock, program, granted, tmp_path):
     """A FIFO without a writer, terminals, anonymous objects: each call comes back, and so does every other process's."""
     work = tmp_path / "work"
     os.mkfifo(work / "fifo")
@@ -78,7 +78,7 @@ def test_r12_objects_that_block_who_opens_them(sandlock, program, granted, tmp_p
     assert time.monotonic() - start < 5
 
 
-def test_r14_memory_does_not_grow_with_calls(sandlock, program, granted, tmp_path):
+def test_R14_memory_does_not_grow_with_calls(sandlock, program, granted, tmp_path):
     """Two hundred thousand notified calls: the tool's memory is looked at after a tenth of them and near the end."""
     file = tmp_path / "work" / "file"
     file.write_text("")
@@ -98,7 +98,7 @@ def test_r14_memory_does_not_grow_with_calls(sandlock, program, granted, tmp_pat
     assert late - early < 256, f"{early} KiB grew to {late} KiB"
 
 
-def test_r14_the_tool_does_not_spin_while_nothing_calls(sandlock, program, granted):
+def test_R14_the_tool_does_not_spin_while_nothing_calls(sandlock, program, granted):
     command = [sandlock, "run", "-p", granted, "--", program, "hammer", "0"]
     with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tool:
         assert tool.stdout.readline() == b"started\n"
