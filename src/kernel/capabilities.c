@@ -1,0 +1,46 @@
+/*
+ * capabilities.c - giving up what neither Landlock nor the seccomp program could judge (capabilities.h says why).
+ */
+#include "kernel/capabilities.h"
+
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+
+#define KEEP(cap) (1ULL << (cap))
+
+const uint64_t sl_capabilities_kept =
+    /* files, as far as the profile lists them */
+    KEEP(CAP_CHOWN) | KEEP(CAP_DAC_OVERRIDE) | KEEP(CAP_DAC_READ_SEARCH) | KEEP(CAP_FOWNER) | KEEP(CAP_FSETID) |
+    KEEP(CAP_LEASE) | KEEP(CAP_LINUX_IMMUTABLE) | KEEP(CAP_MKNOD) | KEEP(CAP_SETFCAP) |
+    /* identities */
+    KEEP(CAP_SETGID) | KEEP(CAP_SETUID) | KEEP(CAP_SETPCAP) |
+    /* processes of the sandbox, and their own limits */
+    KEEP(CAP_KILL) | KEEP(CAP_SYS_PTRACE) | KEEP(CAP_SYS_NICE) | KEEP(CAP_SYS_RESOURCE) | KEEP(CAP_IPC_LOCK) |
+    KEEP(CAP_IPC_OWNER) |
+    /* ports, once the profile lists some */
+    KEEP(CAP_NET_BIND_SERVICE);
+
+int sl_capabilities_limit(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	bool changed = false;
+
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return -errno;
+	for (size_t i = 0; i < SL_ARRAY_LEN(sets); i++) {
+		uint32_t kept = (uint32_t)(sl_capabilities_kept >> (32 * i));
+
+		changed |= (sets[i].effective | sets[i].permitted | sets[i].inheritable) & ~kept;
+		sets[i].effective &= kept;
+		sets[i].permitted &= kept;
+		sets[i].inheritable &= kept;
+	}
+	if (changed && syscall(SYS_capset, &header, sets) < 0)
+		return -errno;
+	return 0;
+}
