@@ -1,0 +1,133 @@
+/*
+ * own-fd.c - see own-fd.h. Where the kernel has no call that takes an O_PATH descriptor, the path is
+ * /proc/self/fd/N: a magic link of our own process, which jumps to the very object. Nothing of it is looked
+ * up in a directory that anybody else can change.
+ */
+#include "kernel/own-fd.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "kernel/tracee.h"
+
+#ifndef __NR_pidfd_open
+#define __NR_pidfd_open 434
+#endif
+#ifndef __NR_pidfd_getfd
+#define __NR_pidfd_getfd 438
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+#ifndef __NR_file_setattr
+#define __NR_file_setattr 469
+#endif
+#define PIDFD_THREAD O_EXCL
+
+struct own_name {
+	char text[32];
+};
+
+static struct own_name own_name(int fd)
+{
+	struct own_name n;
+
+	snprintf(n.text, sizeof(n.text), "/proc/self/fd/%d", fd);
+	return n;
+}
+
+int sl_pidfd_open(pid_t tid)
+{
+	long fd = syscall(__NR_pidfd_open, tid, 0);
+
+	/* What is no leader needs the flag; before it the error was EINVAL. */
+	if (fd < 0 && (errno == ENOENT || errno == EINVAL))
+		fd = syscall(__NR_pidfd_open, tid, PIDFD_THREAD);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int sl_fd_take(pid_t tid, int fd)
+{
+	SL_CLOSE int pidfd = -EBADF;
+	pid_t tgid;
+	long taken;
+
+	if (fd < 0)
+		return -EBADF;
+	pidfd = sl_pidfd_open(tid);
+	if (pidfd == -EINVAL || pidfd == -ENOENT) {
+		/* An old kernel: the leader has the same descriptors, but for threads that unshared them. */
+		tgid = sl_tracee_tgid(tid);
+		pidfd = tgid < 0 ? tgid : sl_pidfd_open(tgid);
+	}
+	if (pidfd < 0)
+		return pidfd;
+	taken = syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+	return taken < 0 ? -errno : (int)taken;
+}
+
+pid_t sl_pidfd_pid(int fd)
+{
+	char name[48], text[512];
+	SL_CLOSE int info = -EBADF;
+	const char *line;
+	ssize_t n;
+	long pid;
+
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	info = open(name, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return -errno;
+	n = read(info, text, sizeof(text) - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	line = strstr(text, "\nPid:");
+	if (!line)
+		return -EBADF;
+	pid = strtol(line + 5, NULL, 10);
+	return pid > 0 ? (pid_t)pid : -ESRCH;
+}
+
+int sl_fd_chmod(int fd, mode_t mode)
+{
+	if (syscall(__NR_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EPERM)
+		return -errno;
+	/* Before Linux 6.6, or under an outer filter that does not know the call. */
+	return chmod(own_name(fd).text, mode) < 0 ? -errno : 0;
+}
+
+int sl_fd_chown(int fd, uid_t uid, gid_t gid)
+{
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+int sl_fd_utimes(int fd, const struct timespec times[2])
+{
+	/* The libc function refuses a null path, not an empty one. */
+	return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+int sl_fd_setxattr(int fd, const char *name, const void *value, size_t size, int flags)
+{
+	return setxattr(own_name(fd).text, name, value, size, flags) < 0 ? -errno : 0;
+}
+
+int sl_fd_removexattr(int fd, const char *name)
+{
+	return removexattr(own_name(fd).text, name) < 0 ? -errno : 0;
+}
+
+int sl_fd_setattr(int fd, const void *attr, size_t size)
+{
+	return syscall(__NR_file_setattr, AT_FDCWD, own_name(fd).text, attr, size, 0) < 0 ? -errno : 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * own-fd.h - descriptors of our own that stand for a waiting caller's objects: taking one from the caller, and changing
+ * attributes through one, also where it was opened with O_PATH.
+ *
+ * None of these looks at a name, so what was decided about the descriptor holds for what is done.
+ */
+#ifndef SL_KERNEL_OWN_FD_H
+#define SL_KERNEL_OWN_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* A descriptor of our own for the open file behind number fd of thread tid (pidfd_getfd(2)): the same open file
+ * description, O_PATH or not. The descriptor (O_CLOEXEC); -EBADF where the thread has none under that number; -EPERM
+ * where we may not take it; -ESRCH. */
+int sl_fd_take(pid_t tid, int fd);
+
+/* A pidfd (O_CLOEXEC) of a process, or of a single thread where the kernel has those (6.9), or -errno. */
+int sl_pidfd_open(pid_t tid);
+
+/* The process id that a pidfd of ours stands for, in our own pid namespace. -ESRCH where it was reaped; -EBADF where fd
+ * is no pidfd. */
+pid_t sl_pidfd_pid(int fd);
+
+/* The attribute calls on the object behind a descriptor of any kind. 0 or the kernel's -errno. A symbolic link opened
+ * with O_PATH | O_NOFOLLOW is itself the object. */
+int sl_fd_chmod(int fd, mode_t mode);
+int sl_fd_chown(int fd, uid_t uid, gid_t gid);
+int sl_fd_utimes(int fd, const struct timespec times[2] /* or NULL: now */);
+int sl_fd_setxattr(int fd, const char *name, const void *value, size_t size, int flags);
+int sl_fd_removexattr(int fd, const char *name);
+/* file_setattr(2); -ENOSYS before Linux 6.17. */
+int sl_fd_setattr(int fd, const void *attr, size_t size);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * behalf.c - see behalf.h: which handler a notification goes to, who is inside the sandbox, and listen().
+ *
+ * A call that only an observer asked to see is continued: the filter would have allowed it without one, and
+ * Landlock judges it.
+ */
+#include "supervise/behalf.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "kernel/own-fd.h"
+#include "kernel/seccomp.h"
+#include "kernel/tracee.h"
+#include "policy/calls.h"
+
+void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
+{
+	const struct sl_call *call = sl_call_by_nr(n->data.nr);
+
+	if (!call) {
+		sl_notif_error(listener, n->id, EPERM);
+		return;
+	}
+	switch (sl_call_op(call, (const uint64_t *)n->data.args)) {
+	case SL_OP_CHMOD:
+	case SL_OP_CHOWN:
+	case SL_OP_UTIMES:
+	case SL_OP_SETXATTR:
+	case SL_OP_REMOVEXATTR:
+	case SL_OP_INODE_FLAGS:
+		sl_behalf_attribute(b, listener, n, call);
+		return;
+	case SL_OP_PROCESS:
+		sl_behalf_process(b, listener, n, call);
+		return;
+	case SL_OP_OPEN:
+	case SL_OP_OPENAT2:
+		sl_behalf_open_self(b, listener, n, call);
+		return;
+	case SL_OP_LISTEN:
+		sl_behalf_listen(b, listener, n);
+		return;
+	default:
+		break;
+	}
+	if (call->treat == SL_TREAT_REFUSE || call->treat == SL_TREAT_ATTRIBUTE)
+		sl_notif_error(listener, n->id, call->refuse_errno);
+	else
+		sl_notif_continue(listener, n->id);
+}
+
+/* Is pid the process, or one of its threads? */
+static bool is_thread_of(pid_t pid, pid_t process)
+{
+	return process > 0 && (pid == process || syscall(__NR_tgkill, process, pid, 0) == 0);
+}
+
+bool sl_behalf_is_inside(const struct sl_behalf *b, pid_t pid)
+{
+	if (pid <= 0 || is_thread_of(pid, b->tool_pid) || is_thread_of(pid, b->killer_pid))
+		return false;
+	if (b->signal_scope)
+		return kill(pid, 0) == 0;
+	pid = sl_tracee_tgid(pid);
+	if (pid <= 0 || pid == b->tool_pid || pid == b->killer_pid)
+		return false;
+	/* The tool is the subreaper: who lost its parent is its child. */
+	return pid == b->root_pid || sl_tracee_is_descendant(pid, b->tool_pid);
+}
+
+/* Listening needs no address, and an internet socket without one gets a port, which Landlock does not judge.
+ * The caller's own call could find another socket under the number, so it is done here, on the open file that
+ * was looked at. An AF_UNIX peer that asks who listens (SO_PEERCRED) is told the tool's process id. */
+void sl_behalf_listen(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
+{
+	SL_CLOSE int fd = sl_fd_take((pid_t)n->pid, (int)n->data.args[0]);
+	int domain = AF_UNSPEC, error = 0;
+	socklen_t size = sizeof(domain);
+
+	(void)b;
+	if (fd < 0)
+		error = fd == -EBADF ? EBADF : EACCES;
+	else if (!sl_notif_valid(listener, n->id))
+		error = EACCES;
+	else if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+		error = errno == ENOTSOCK || errno == EBADF ? errno : EACCES;
+	else if (domain != AF_UNIX)
+		error = EACCES;
+	else if (listen(fd, (int)n->data.args[1]) < 0)
+		error = errno;
+	if (error)
+		sl_notif_error(listener, n->id, error);
+	else
+		sl_notif_return(listener, n->id, 0);
+}

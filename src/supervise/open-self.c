@@ -1,0 +1,252 @@
+/*
+ * open-self.c - /proc/self entries of a profile: each process of the sandbox may open its own, whatever its
+ * number. A Landlock rule binds to one process's directory, so these opens are notified and done here.
+ *
+ * Most opens have nothing to do with /proc, and telling so must be cheap: looks_own() judges the text and,
+ * for a relative path, the directory. What it lets pass, and whatever turns out not to be the caller's own
+ * entry, is continued: Landlock judges it as if nobody had looked. A spelling that is not recognised is
+ * refused, never granted.
+ *
+ * "Own" are the entries of the caller's process and of its threads, and those of its descendants, as learn
+ * writes them all as /proc/self. Only regular files and directories of procfs itself are opened; through a
+ * magic link (fd/N, cwd, root, exe, ns/x) lies another object, which is Landlock's to judge.
+ *
+ * The kernel checks access to these files against who opens them and who reads: the open is done with the
+ * caller's identity, and what is then read is about a process that the caller may trace anyway.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/macros.h"
+#include "kernel/own-fd.h"
+#include "kernel/resolve.h"
+#include "kernel/seccomp.h"
+#include "kernel/tracee.h"
+#include "policy/calls.h"
+#include "supervise/behalf.h"
+
+#define OPEN_HOW_MAX 4096 /* a page, as in the kernel */
+
+/* One open, copied. */
+struct opening {
+	const struct sl_behalf *behalf;
+	pid_t tid;
+	int dirfd;
+	uint64_t flags, resolve;
+	char path[PATH_MAX];
+};
+
+/* Links of the root directory, /dev, /etc and /proc that lead to /proc/self everywhere. */
+static const char *const well_known[] = {
+    "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/etc/mtab", "/proc/mounts", "/proc/net",
+};
+
+static bool starts_with(const char *path, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return !strncmp(path, prefix, len) && (path[len] == '/' || !path[len]);
+}
+
+/* Can the path lead into a process's own entry? Of an absolute one the text tells, but for links that nobody
+ * makes. */
+static bool looks_own(const struct opening *o)
+{
+	const char *path = o->path;
+	char name[48];
+	struct statfs fs;
+
+	if (path[0] == '/' && !(o->resolve & RESOLVE_IN_ROOT)) {
+		while (path[1] == '/')
+			path++;
+		for (size_t i = 0; i < SL_ARRAY_LEN(well_known); i++)
+			if (starts_with(path, well_known[i]))
+				return true;
+		if (strncmp(path, "/proc/", 6) != 0)
+			return false;
+		path += 6;
+		path += strspn(path, "/");
+		return isdigit((unsigned char)*path) || starts_with(path, "self") ||
+		       starts_with(path, "thread-self") || *path == '.';
+	}
+	if (o->dirfd == AT_FDCWD)
+		snprintf(name, sizeof(name), "/proc/%d/cwd", (int)o->tid);
+	else
+		snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)o->tid, o->dirfd);
+	return statfs(name, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Copy the arguments. False where the kernel will find them wrong. */
+static bool copy_opening(struct opening *o, const struct seccomp_notif *n, const struct sl_call *call)
+{
+	uint64_t how[OPEN_HOW_MAX / sizeof(uint64_t)] = {0}; /* flags, mode, resolve, and what may come */
+	size_t size = n->data.args[3];
+
+	o->dirfd = call->dir_arg == SL_NO_ARG ? AT_FDCWD : (int)n->data.args[call->dir_arg];
+	o->flags = call->op == SL_OP_OPENAT2 ? 0 : (uint32_t)n->data.args[call->flags_arg];
+	if (sl_tracee_read_string(o->tid, n->data.args[call->path_arg], o->path, sizeof(o->path)) <= 0)
+		return false;
+	if (call->op != SL_OP_OPENAT2)
+		return true;
+	if (size < sizeof(struct open_how) || size > sizeof(how) ||
+	    sl_tracee_read(o->tid, n->data.args[call->flags_arg], how, size) < 0)
+		return false;
+	for (size_t i = sizeof(struct open_how) / sizeof(how[0]); i < SL_ARRAY_LEN(how); i++)
+		if (how[i])
+			return false;
+	o->flags = how[0];
+	o->resolve = how[2];
+	return true;
+}
+
+/* "/proc/PID/rest" or "/proc/PID/task/TID/rest": PID to *ret_pid; what follows it, or NULL. A thread's entry
+ * counts as its process's, for that is how rules are made. */
+static const char *split_proc(const char *path, pid_t *ret_pid)
+{
+	char *end;
+	const char *rest;
+	long pid;
+
+	if (strncmp(path, "/proc/", 6) != 0 || !isdigit((unsigned char)path[6]))
+		return NULL;
+	pid = strtol(path + 6, &end, 10);
+	if (pid <= 0 || pid > INT32_MAX || (*end && *end != '/'))
+		return NULL;
+	*ret_pid = (pid_t)pid;
+	rest = *end ? end + 1 : end;
+	return rest;
+}
+
+/* What follows "task/TID" in rest, or NULL. */
+static const char *thread_rest(const char *rest)
+{
+	if (strncmp(rest, "task/", 5) != 0)
+		return NULL;
+	rest += 5;
+	rest += strspn(rest, "0123456789");
+	return *rest == '/' ? rest + 1 : !*rest ? rest : NULL;
+}
+
+static uint32_t wanted_rights(const struct opening *o, bool is_dir)
+{
+	uint32_t rights = 0;
+
+	switch (o->flags & O_ACCMODE) {
+	case O_RDONLY:
+		rights = is_dir ? SL_RIGHT_LIST : SL_RIGHT_READ;
+		break;
+	case O_WRONLY:
+		rights = SL_RIGHT_WRITE;
+		break;
+	default:
+		rights = SL_RIGHT_READ | SL_RIGHT_WRITE;
+		break;
+	}
+	return o->flags & O_TRUNC ? rights | SL_RIGHT_WRITE : rights;
+}
+
+/* Does the policy grant the entry at this canonical path to the caller as its own? */
+static bool allowed(const struct opening *o, const char *path, bool is_dir)
+{
+	const struct sl_policy *policy = o->behalf->policy;
+	uint32_t rights = wanted_rights(o, is_dir);
+	const char *rest, *below_thread;
+	pid_t pid, caller;
+
+	rest = split_proc(path, &pid);
+	if (!rest)
+		return false;
+	caller = sl_tracee_tgid(o->tid);
+	pid = sl_tracee_tgid(pid); /* "/proc/TID" is there as well */
+	if (caller <= 0 || pid <= 0 || !sl_behalf_is_inside(o->behalf, pid))
+		return false;
+	if (pid != caller && !sl_tracee_is_descendant(pid, caller))
+		return false;
+	if (sl_policy_allows_self(policy, rest, rights))
+		return true;
+	below_thread = thread_rest(rest);
+	return below_thread && sl_policy_allows_self(policy, below_thread, rights);
+}
+
+/* Open the entry that was found, through our own descriptor of it. */
+static int open_entry(const struct opening *o, const struct sl_creds *creds, int fd)
+{
+	/* What only finds the object has been done; O_CREAT has nothing to make. */
+	int flags = (int)o->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+	struct sl_identity *saved;
+	char name[48];
+	int opened;
+
+	if (sl_identity_assume(creds, &saved) < 0)
+		return -EACCES;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	opened = open(name, flags | O_CLOEXEC | O_NOCTTY);
+	if (opened < 0)
+		opened = -errno;
+	sl_identity_restore(saved);
+	return opened;
+}
+
+static bool may_follow(pid_t tgid, void *arg)
+{
+	return sl_behalf_is_inside(arg, tgid);
+}
+
+/* The caller's own entry, opened: a descriptor; or -errno; or -EAGAIN: not ours to decide, continue. */
+static int open_own(struct opening *o, int listener, uint64_t id)
+{
+	struct sl_resolve_opts opts = {
+	    .flags = (o->flags & O_NOFOLLOW ? SL_RESOLVE_NOFOLLOW : 0) | SL_RESOLVE_VERIFY,
+	    .resolve = o->resolve,
+	    .may_follow = may_follow,
+	    .arg = (void *)(uintptr_t)o->behalf,
+	};
+	SL_CLEANUP(sl_resolved_release) struct sl_resolved r = SL_RESOLVED_INIT;
+	struct sl_creds creds;
+	struct statfs fs;
+	struct stat st;
+
+	if (sl_resolve_with(o->tid, o->dirfd, o->path, &opts, &r) < 0 || r.anonymous || r.deleted)
+		return -EAGAIN;
+	if (fstatfs(r.fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(r.fd, &st) < 0)
+		return -EAGAIN;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return -EAGAIN;
+	/* Errors are the kernel's to give. */
+	if (S_ISDIR(st.st_mode) ? (o->flags & (O_ACCMODE | O_CREAT | O_TRUNC)) : (o->flags & O_DIRECTORY))
+		return -EAGAIN;
+	if (o->flags & O_CREAT && o->flags & O_EXCL)
+		return -EAGAIN;
+	if (!allowed(o, r.path, S_ISDIR(st.st_mode)) || sl_tracee_creds(o->tid, &creds) < 0)
+		return -EAGAIN;
+	if (!sl_notif_valid(listener, id))
+		return -EAGAIN;
+	return open_entry(o, &creds, r.fd);
+}
+
+void sl_behalf_open_self(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
+			 const struct sl_call *call)
+{
+	struct opening o = {.behalf = b, .tid = (pid_t)n->pid};
+	SL_CLOSE int fd = -EAGAIN;
+	int r;
+
+	if (b->policy->self_rule_count && copy_opening(&o, n, call) && looks_own(&o) && !(o.flags & O_PATH))
+		fd = open_own(&o, listener, n->id);
+	if (fd == -EAGAIN) {
+		sl_notif_continue(listener, n->id);
+		return;
+	}
+	if (fd < 0) {
+		sl_notif_error(listener, n->id, -fd);
+		return;
+	}
+	r = sl_notif_send_fd(listener, n->id, fd, (uint32_t)(o.flags & O_CLOEXEC));
+	if (r < 0)
+		sl_notif_error(listener, n->id, -r);
+}
