@@ -295,7 +295,7 @@ int sl_observe_open(struct sl_event *e)
 		return r;
 	if (use_cache && e->raw[0][0] == '/') {
 		key = sl_cache_key(&e->o->cache, e->raw[0], strlen(e->raw[0]), (uint64_t)o.flags & OPEN_FLAGS_ACCESS);
-		if (sl_cache_holds(&e->o->cache, &key, sl_cache_now_ms()))
+		if (sl_cache_holds(&e->o->cache, &key, e->o->now_ms))
 			return SL_NOTHING;
 	}
 	r = predict_open(e, &o, &at);

@@ -109,7 +109,8 @@ int sl_event_read_path(struct sl_event *e, int which)
 		return 0;
 	if (arg == SL_NO_ARG)
 		return -EINVAL;
-	n = sl_tracee_read_string(e->tid, e->n->data.args[arg], e->raw[which], sizeof(e->raw[which]));
+	n = sl_memory_read_string(&e->o->memory, e->tid, e->n->data.args[arg], e->raw[which],
+				  sizeof(e->raw[which]), e->o->now_ms);
 	if (n == -EPERM || n == -EACCES)
 		note_unseen(e);
 	if (n < 0)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "kernel/resolve.h"
+#include "kernel/tracee-memory.h"
 #include "kernel/tracee.h"
 #include "observe/cache.h"
 #include "observe/facts.h"
@@ -75,6 +76,8 @@ struct sl_observer {
 	char *tmp_dir;
 	struct sl_facts *facts;
 	struct sl_cache cache;
+	struct sl_memory_cache memory;
+	uint32_t now_ms; /* when the notification came */
 	struct sl_creds own; /* of the thread that looks */
 	bool own_known;
 	bool setid_seen;     /* identities may differ from ours from now on */

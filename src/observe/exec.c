@@ -267,6 +267,12 @@ int sl_observe_exec(struct sl_event *e)
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
+	r = sl_event_read_path(e, 0);
+	tgid = sl_tracee_tgid(e->tid);
+	sl_memory_forget(&e->o->memory, e->tid);
+	sl_memory_forget(&e->o->memory, tgid);
+	if (r < 0)
+		return r;
 	r = sl_event_resolve(e, 0,
 			     (flags & AT_EMPTY_PATH ? SL_RESOLVE_EMPTY : 0) |
 				     (flags & AT_SYMLINK_NOFOLLOW ? SL_RESOLVE_NOFOLLOW : 0),
@@ -276,7 +282,6 @@ int sl_observe_exec(struct sl_event *e)
 	r = load_chain(e, &at);
 	e->failure_needs_rights = r == -ENOEXEC;
 	if (r == 0 || r == -ENOEXEC) {
-		tgid = sl_tracee_tgid(e->tid);
 		if (tgid > 0)
 			expect_image(e->o, tgid);
 	}

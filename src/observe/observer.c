@@ -53,6 +53,7 @@ void sl_observer_free(struct sl_observer *o)
 	if (!o)
 		return;
 	sl_facts_free(o->facts);
+	sl_memory_release(&o->memory);
 	free(o->tmp_dir);
 	free(o);
 }
@@ -100,7 +101,7 @@ static void finish(struct sl_event *e, int outcome)
 	if (e->removes_names)
 		sl_cache_bump(&o->cache);
 	else if (e->cache_key.word[0] || e->cache_key.word[1])
-		sl_cache_put(&o->cache, &e->cache_key, sl_cache_now_ms());
+		sl_cache_put(&o->cache, &e->cache_key, o->now_ms);
 }
 
 void sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n)
@@ -113,6 +114,7 @@ void sl_observer_notify(struct sl_observer *o, int listener, const struct seccom
 		return;
 	if (o->pending_count)
 		sl_exec_verify(o, (pid_t)n->pid);
+	o->now_ms = sl_cache_now_ms();
 	e = begin(o, listener, n, call);
 	if (o->setid_seen)
 		sl_event_identify(e);

@@ -44,7 +44,7 @@ void sl_event_identify(struct sl_event *e)
 {
 	struct sl_observer *o = e->o;
 	size_t slot = (uint32_t)e->tid % SL_IDENTITY_SLOTS;
-	uint32_t now = sl_cache_now_ms();
+	uint32_t now = o->now_ms;
 
 	if (o->same_identity[slot].tid == e->tid && now - o->same_identity[slot].time_ms < IDENTITY_AGE_MS)
 		return;

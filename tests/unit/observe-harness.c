@@ -154,6 +154,31 @@ char *harness_text(const struct harness *h)
 	return sl_strbuf_detach(&text);
 }
 
+bool harness_has(const struct harness *h, enum sl_fs_key key, const char *path)
+{
+	SL_FREE char *whole = path[0] == 'D' ? sl_xasprintf("%s%s", h->dir, path + 1) : sl_xstrdup(path);
+
+	return sl_list_contains(&h->profile.filesystem.lists[key], whole);
+}
+
+bool harness_noted(const struct harness *h, const char *text)
+{
+	for (size_t i = 0; i < h->seen.notes.len; i++)
+		if (strstr(h->seen.notes.items[i], text))
+			return true;
+	return false;
+}
+
+void harness_put(const char *name, const char *text, unsigned int mode)
+{
+	int fd = open(name, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0666);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(fchmod(fd, mode), 0);
+	close(fd);
+}
+
 void harness_end(struct harness *h)
 {
 	SL_FREE char *command = sl_xasprintf("%s", h->dir);

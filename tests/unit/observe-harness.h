@@ -33,6 +33,31 @@ void harness_run(struct harness *h, const struct harness_options *options, int (
  * what every program of the machine uses (libraries, the loader) are left out. */
 char *harness_text(const struct harness *h);
 
+/* Is this path (a leading "D" is the fresh directory) in the list of the key? */
+bool harness_has(const struct harness *h, enum sl_fs_key key, const char *path);
+
+/* Does a note hold this text? */
+bool harness_noted(const struct harness *h, const char *text);
+
+/* A call of the child succeeds, or fails with that error; else the child says so and returns 1. */
+#define OK(x)                                                                                                \
+	do {                                                                                                 \
+		if ((x) < 0) {                                                                               \
+			fprintf(stderr, "line %d: %s: %s\n", __LINE__, #x, strerror(errno));                  \
+			return 1;                                                                            \
+		}                                                                                            \
+	} while (0)
+#define FAILS(error, x)                                                                                      \
+	do {                                                                                                 \
+		if ((x) >= 0 || errno != (error)) {                                                          \
+			fprintf(stderr, "line %d: %s: %s, not %s\n", __LINE__, #x, strerror(errno), #error);   \
+			return 1;                                                                            \
+		}                                                                                            \
+	} while (0)
+
+/* Make a file with this text and mode, relative to the fresh directory. */
+void harness_put(const char *name, const char *text, unsigned int mode);
+
 /* Removes the directory. */
 void harness_end(struct harness *h);
 

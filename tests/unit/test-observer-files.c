@@ -21,28 +21,9 @@
 
 #include "observe-harness.h"
 
-#define OK(x)                                                                                                \
-	do {                                                                                                 \
-		if ((x) < 0) {                                                                               \
-			fprintf(stderr, "line %d: %s: %s\n", __LINE__, #x, strerror(errno));                  \
-			return 1;                                                                            \
-		}                                                                                            \
-	} while (0)
-#define FAILS(error, x)                                                                                      \
-	do {                                                                                                 \
-		if ((x) >= 0 || errno != (error)) {                                                          \
-			fprintf(stderr, "line %d: %s: %s, not %s\n", __LINE__, #x, strerror(errno), #error);   \
-			return 1;                                                                            \
-		}                                                                                            \
-	} while (0)
-
 static void put(const char *name)
 {
-	int fd = open(name, O_CREAT | O_WRONLY, 0666);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "x\n", 2), 2);
-	close(fd);
+	harness_put(name, "x\n", 0666);
 }
 
 static void put_dir(const char *name)
