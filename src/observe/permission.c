@@ -25,10 +25,16 @@
 
 #define IDENTITY_AGE_MS 1000
 
+/* The capabilities that decide about files; others come and go without a difference here. */
+#define FILE_CAPABILITIES                                                                                    \
+	(1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_FOWNER |        \
+	 1ULL << CAP_FSETID | 1ULL << CAP_LINUX_IMMUTABLE | 1ULL << CAP_MKNOD | 1ULL << CAP_SETFCAP)
+
 static bool same_identity(const struct sl_creds *a, const struct sl_creds *b)
 {
 	return a->uid == b->uid && a->euid == b->euid && a->fsuid == b->fsuid && a->gid == b->gid &&
-	       a->egid == b->egid && a->fsgid == b->fsgid && a->cap_effective == b->cap_effective &&
+	       a->egid == b->egid && a->fsgid == b->fsgid &&
+	       !((a->cap_effective ^ b->cap_effective) & FILE_CAPABILITIES) &&
 	       a->group_count == b->group_count &&
 	       !memcmp(a->groups, b->groups, (size_t)a->group_count * sizeof(a->groups[0]));
 }
