@@ -38,6 +38,7 @@
 struct walk {
 	pid_t tid;
 	const struct sl_resolve_opts *opts;
+	struct sl_identity **identity; /* ours, where the caller's was taken on */
 	int root; /* the caller's, or where RESOLVE_BENEATH and IN_ROOT end */
 	int cur;  /* the directory that the next component is looked up in */
 	int links;
@@ -57,12 +58,17 @@ int sl_open_path(int dirfd, const char *path, int flags, uint64_t resolve)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Without openat2, which an old kernel or an outer sandbox lacks: for what needs no resolve flag. */
+/* What needs no resolve flag works without openat2, which an old kernel or an outer sandbox lacks. */
 static int open_plain(int dirfd, const char *name, int flags)
 {
 	int fd = openat(dirfd, name, O_PATH | O_CLOEXEC | flags);
 
 	return fd < 0 ? -errno : fd;
+}
+
+static int open_with(int dirfd, const char *name, int flags, uint64_t resolve)
+{
+	return resolve ? sl_open_path(dirfd, name, flags, resolve) : open_plain(dirfd, name, flags);
 }
 
 static int place_of(int fd, struct statx *ret)
@@ -198,10 +204,44 @@ static pid_t entry_tgid(int dir)
 	return line ? (pid_t)strtol(line + 6, NULL, 10) : -EACCES;
 }
 
-/* May the caller follow a magic link of the entry that the walk is in? */
-static int check_magic(const struct walk *w)
+/* Whose entry the walk is in, asked as ourselves: nothing that the caller named is opened for that. */
+static pid_t current_entry(struct walk *w)
 {
-	pid_t owner = entry_tgid(w->cur);
+	bool other = *w->identity;
+	pid_t tgid;
+
+	sl_identity_restore(SL_TAKE_PTR(*w->identity));
+	tgid = entry_tgid(w->cur);
+	if (other && sl_identity_assume(w->opts->creds, w->identity) < 0)
+		return -EPERM;
+	return tgid;
+}
+
+/* Open a component. In its own /proc entry a process may look whatever its identity and dumpability, so what is closed
+ * there to the identity that was taken on is tried with ours. */
+static int open_component(struct walk *w, const char *name, int flags, uint64_t resolve)
+{
+	int fd = open_with(w->cur, name, flags, resolve);
+	pid_t caller;
+
+	if (fd != -EACCES || !*w->identity)
+		return fd;
+	caller = sl_tracee_tgid(w->tid);
+	if (caller < 0 || current_entry(w) != caller || !*w->identity)
+		return fd;
+	sl_identity_restore(SL_TAKE_PTR(*w->identity));
+	fd = open_with(w->cur, name, flags, resolve);
+	if (sl_identity_assume(w->opts->creds, w->identity) < 0) {
+		sl_close(fd);
+		return -EPERM;
+	}
+	return fd;
+}
+
+/* May the caller follow a magic link of the entry that the walk is in? */
+static int check_magic(struct walk *w)
+{
+	pid_t owner = current_entry(w);
 	pid_t caller;
 
 	if (owner < 0)
@@ -234,7 +274,7 @@ static int follow_magic(struct walk *w)
 	r = check_magic(w);
 	if (r < 0)
 		return r;
-	fd = open_plain(w->cur, w->name, 0);
+	fd = open_component(w, w->name, 0, 0);
 	if (fd < 0)
 		return fd;
 	r = check_xdev(w, w->cur, fd);
@@ -281,7 +321,7 @@ static int follow_proc(struct walk *w, int link)
 		return substitute(w, text);
 	}
 	/* The kernel knows its own magic links. */
-	probe = sl_open_path(w->cur, w->name, 0, RESOLVE_NO_MAGICLINKS);
+	probe = open_component(w, w->name, 0, RESOLVE_NO_MAGICLINKS);
 	if (probe == -ELOOP || probe == -ENOSYS || probe == -EPERM)
 		return follow_magic(w);
 	sl_close(probe);
@@ -341,7 +381,7 @@ static int finish_name(struct walk *w, int fd)
 static int step_name(struct walk *w)
 {
 	int flags = w->opts->flags;
-	SL_CLOSE int fd = open_plain(w->cur, w->name, O_NOFOLLOW);
+	SL_CLOSE int fd = open_component(w, w->name, O_NOFOLLOW, 0);
 	struct stat st;
 	bool follows;
 	int r;
@@ -375,7 +415,7 @@ static int step_dots(struct walk *w)
 	int r;
 
 	w->root_known |= up;
-	fd = open_plain(w->cur, up && !top ? ".." : ".", O_DIRECTORY);
+	fd = open_component(w, up && !top ? ".." : ".", O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
 	if (top && w->opts->resolve & RESOLVE_BENEATH)
@@ -426,31 +466,21 @@ static int walk_all(struct walk *w)
 	return 0;
 }
 
-static int open_root(pid_t tid)
+int sl_walk(pid_t tid, int root, int base, const char *path, const struct sl_resolve_opts *opts,
+	    struct sl_identity **identity, struct sl_resolved *ret)
 {
-	char name[48];
-	int fd;
-
-	snprintf(name, sizeof(name), "/proc/%d/root", (int)tid);
-	fd = open_plain(AT_FDCWD, name, 0);
-	return fd == -ENOENT ? -ESRCH : fd;
-}
-
-int sl_walk(pid_t tid, int base, const char *path, const struct sl_resolve_opts *opts, struct sl_resolved *ret)
-{
-	bool absolute = *path == '/';
-	struct walk w = {.tid = tid, .opts = opts, .cur = -EBADF, .ret = ret};
+	struct walk w = {.tid = tid, .opts = opts, .identity = identity, .cur = -EBADF, .ret = ret};
 	int r;
 
-	w.root = opts->resolve & SCOPED ? dup_path(base) : open_root(tid);
+	w.root = dup_path(opts->resolve & SCOPED ? base : root);
 	if (w.root < 0)
 		return w.root;
 	sl_strbuf_addstr(&w.rest, path);
-	if (absolute) {
+	if (*path == '/') {
 		r = jump_to_root(&w);
 	} else {
 		w.cur = dup_path(base);
-		r = w.cur < 0 ? w.cur : 0;
+		r = SL_MIN(w.cur, 0);
 	}
 	if (r == 0)
 		r = walk_all(&w);

@@ -12,8 +12,13 @@ int sl_open_path(int dirfd, const char *path, int flags, uint64_t resolve);
 /* Do both descriptors name the same object, reached through the same mount? */
 bool sl_same_place(int a, int b);
 
-/* Walk path component by component. base: O_PATH descriptor of the directory that it is relative to; may be -EBADF for
- * an absolute path. Fills fd, parent_fd, name and trailing_slash of *ret. */
-int sl_walk(pid_t tid, int base, const char *path, const struct sl_resolve_opts *opts, struct sl_resolved *ret);
+struct sl_identity;
+
+/* Walk path component by component. root, base: O_PATH descriptors of the caller's root and of the directory that path
+ * is relative to; base may be invalid for an absolute path. identity: what sl_identity_assume() saved when opts->creds
+ * were taken on; given up and taken on again where the caller may what its identity alone may not. Fills fd, parent_fd,
+ * name and trailing_slash of *ret. */
+int sl_walk(pid_t tid, int root, int base, const char *path, const struct sl_resolve_opts *opts,
+	    struct sl_identity **identity, struct sl_resolved *ret);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/path.h"
 #include "kernel/resolve-walk.h"
+#include "kernel/tracee.h"
 
 #define DELETED	   " (deleted)"
 #define ROOT_CACHE 256 /* thread ids whose root was compared */
@@ -351,22 +352,55 @@ static int same_root(pid_t tid)
 	return 1;
 }
 
+/* O_PATH of the thread's root. */
+static int open_root(pid_t tid, bool same)
+{
+	char name[48] = "/";
+	int fd;
+
+	if (!same)
+		snprintf(name, sizeof(name), "/proc/%d/root", (int)tid);
+	fd = open(name, O_PATH | O_CLOEXEC);
+	return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : -errno;
+}
+
+/* With the caller's identity. root: its root where it is not ours, else invalid. */
+static int look_up(struct job *j, int root, struct sl_identity **identity)
+{
+	SL_CLOSE int own_root = -EBADF;
+	int r = NEED_WALK;
+
+	if (root < 0)
+		r = j->opts->flags & SL_RESOLVE_PARENT ? fast_parent(j) : fast_object(j);
+	if (r != NEED_WALK && r != WALK_MISSING)
+		return r;
+	sl_resolved_release(j->ret);
+	j->ret->name[0] = '\0';
+	j->named = false;
+	if (root < 0) {
+		own_root = open_root(j->tid, true);
+		if (own_root < 0)
+			return own_root;
+	}
+	return sl_walk(j->tid, root < 0 ? own_root : root, j->base, j->path, j->opts, identity, j->ret);
+}
+
 static int resolve_job(struct job *j)
 {
+	struct sl_identity *identity = NULL;
+	SL_CLOSE int root = -EBADF;
 	int r = same_root(j->tid);
 
+	if (r == 0) {
+		root = open_root(j->tid, false);
+		r = root;
+	}
+	if (r >= 0 && j->opts->creds)
+		r = sl_identity_assume(j->opts->creds, &identity);
 	if (r < 0)
 		return r;
-	if (r == 0)
-		r = NEED_WALK;
-	else
-		r = j->opts->flags & SL_RESOLVE_PARENT ? fast_parent(j) : fast_object(j);
-	if (r == NEED_WALK || r == WALK_MISSING) {
-		sl_resolved_release(j->ret);
-		j->ret->name[0] = '\0';
-		j->named = false;
-		r = sl_walk(j->tid, j->base, j->path, j->opts, j->ret);
-	}
+	r = look_up(j, root, &identity);
+	sl_identity_restore(identity);
 	return r < 0 ? r : name_result(j);
 }
 

@@ -9,8 +9,9 @@
  * the caller. Every open is O_PATH: no FIFO, device or terminal is opened.
  *
  * Search permission of directories, and the protection of symbolic links in sticky directories, are checked by the
- * kernel against OUR file-system identity: whoever needs the caller's exact answer takes on its identity first
- * (sl_identity_assume()).
+ * kernel against OUR file-system identity. Whoever needs the caller's exact answer gives its credentials in
+ * sl_resolve_opts: they are taken on for the walk, after the caller's /proc entry, which a caller that is not
+ * dumpable keeps closed to its own identity, was opened with ours.
  *
  * The caller's root is compared with ours once per thread id and kept: what runs in a sandbox can neither chroot nor
  * change its mount namespace. A caller with another root is resolved by the walk, within that root.
@@ -63,9 +64,11 @@ void sl_resolved_release(struct sl_resolved *r);
  * - In a directory that is itself removed every name is -ENOENT. */
 int sl_resolve(pid_t tid, int dirfd, const char *path, int flags, struct sl_resolved *ret);
 
-/* The same with the caller's own restrictions. */
+/* The same with the caller's own restrictions. -EPERM also where its identity cannot be taken on. */
+struct sl_creds;
 struct sl_resolve_opts {
 	int flags;	  /* SL_RESOLVE_* */
+	const struct sl_creds *creds; /* the caller's; NULL: permissions are checked for the present identity */
 	uint64_t resolve; /* RESOLVE_* of the caller's openat2(2); RESOLVE_CACHED is ignored */
 	/* May the caller follow magic links (fd, cwd, root, exe …) in the /proc entry of this process (a thread group)?
 	 * Asked for other processes than its own. NULL: those that the kernel lets us follow, but never our own. */
