@@ -41,7 +41,7 @@ struct cap_sets {
 static int get_caps(struct cap_sets *ret)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
+	struct __user_cap_data_struct data[2] = {{0}};
 
 	if (syscall(__NR_capget, &header, data) < 0)
 		return -errno;
@@ -93,7 +93,7 @@ static int own_creds(const struct sl_creds **ret)
 /* Groups, fsgid, fsuid, then the capabilities, which those calls need. */
 static bool change(const struct sl_creds *to, const struct sl_creds *from, const struct cap_sets *caps)
 {
-	struct cap_sets now;
+	struct cap_sets now = {0};
 
 	if (!same_groups(to, from) && syscall(__NR_setgroups, to->group_count, to->groups) < 0)
 		return false;
@@ -118,7 +118,7 @@ int sl_identity_assume(const struct sl_creds *creds, struct sl_identity **ret_sa
 {
 	const struct sl_creds *own;
 	struct sl_identity *saved;
-	struct cap_sets caps;
+	struct cap_sets caps = {0};
 	int r = own_creds(&own);
 
 	if (r < 0)

@@ -134,14 +134,14 @@ static int read_status(pid_t tid, char text[STATUS_SIZE])
 	return 0;
 }
 
-/* Behind "KEY:\t" of the line that begins with key, or NULL. */
+/* Behind the key ("Uid:") of the line that begins with it, or NULL. */
 static const char *status_value(const char *text, const char *key)
 {
 	size_t len = strlen(key);
 
 	while (text) {
-		if (strncmp(text, key, len) == 0 && text[len] == ':')
-			return text + len + 1;
+		if (strncmp(text, key, len) == 0)
+			return text + len;
 		text = strchr(text, '\n');
 		if (text)
 			text++;
@@ -181,7 +181,7 @@ static bool status_numbers(const char *text, const char *key, int base, uint64_t
 
 static int parse_groups(const char *text, struct sl_creds *creds)
 {
-	const char *at = status_value(text, "Groups");
+	const char *at = status_value(text, "Groups:");
 	uint64_t group;
 
 	if (!at)
@@ -203,9 +203,9 @@ int sl_tracee_creds(pid_t tid, struct sl_creds *ret)
 
 	if (r < 0)
 		return r;
-	if (!status_numbers(text, "Umask", 8, &mask, 1) || !status_numbers(text, "Tgid", 10, &tgid, 1) ||
-	    !status_numbers(text, "PPid", 10, &ppid, 1) || !status_numbers(text, "Uid", 10, uid, 4) ||
-	    !status_numbers(text, "Gid", 10, gid, 4) || !status_numbers(text, "CapEff", 16, &caps, 1))
+	if (!status_numbers(text, "Umask:", 8, &mask, 1) || !status_numbers(text, "Tgid:", 10, &tgid, 1) ||
+	    !status_numbers(text, "PPid:", 10, &ppid, 1) || !status_numbers(text, "Uid:", 10, uid, 4) ||
+	    !status_numbers(text, "Gid:", 10, gid, 4) || !status_numbers(text, "CapEff:", 16, &caps, 1))
 		return -EPROTO; /* an exiting thread has no umask any more */
 	r = parse_groups(text, ret);
 	if (r < 0)
@@ -236,12 +236,12 @@ static pid_t status_pid(pid_t tid, const char *key)
 
 pid_t sl_tracee_tgid(pid_t tid)
 {
-	return status_pid(tid, "Tgid");
+	return status_pid(tid, "Tgid:");
 }
 
 pid_t sl_tracee_ppid(pid_t pid)
 {
-	return status_pid(pid, "PPid");
+	return status_pid(pid, "PPid:");
 }
 
 bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor)
