@@ -148,10 +148,11 @@ bool sl_event_explain(struct sl_event *e)
 {
 	bool allowed = true;
 
-	for (size_t i = 0; i < e->step_count; i++)
-		allowed = explain_step(e, &e->steps[i]) && allowed;
-	for (size_t i = 0; allowed && i < e->step_count; i++)
-		if (e->steps[i].kind == SL_STEP_MADE)
+	/* In their order: a file that may be made is made, also when opening it is then refused. */
+	for (size_t i = 0; i < e->step_count; i++) {
+		if (e->steps[i].kind == SL_STEP_MADE && allowed)
 			sl_facts_made(e->o->facts, e->steps[i].path);
+		allowed = explain_step(e, &e->steps[i]) && allowed;
+	}
 	return allowed;
 }
