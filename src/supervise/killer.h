@@ -1,0 +1,27 @@
+/*
+ * killer.h - process K, which ends the sandbox when the tool ends, however that happens.
+ */
+#ifndef SL_SUPERVISE_KILLER_H
+#define SL_SUPERVISE_KILLER_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "supervise/domain.h"
+
+struct sl_killer {
+	pid_t pid; /* 0: none runs */
+	int fd;	   /* pidfd: readable when it has ended */
+};
+
+#define SL_KILLER_INIT ((struct sl_killer){ .fd = -EBADF })
+
+/* Make the killer from the calling thread, which is in the outer domain and in no notification. tmp_dir (or NULL) is
+ * removed after the sandbox has been killed. It is no child that wait() without __WALL sees, so that waiting for "any
+ * child" ends with the sandbox. Returns 0 or -errno with err set. */
+int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret, struct sl_error *err);
+
+/* End the killer without its doing anything, and reap it. */
+void sl_killer_stop(struct sl_killer *k);
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * loop.c - the main thread's loop: one poll over signals, killer, listener, registry; small handlers that do not block.
+ *
+ * The end is the kernel's word: every process of the sandbox descends from the tool, whose orphans come to it (it is
+ * their subreaper), and the killer does not count as a child here (killer.h). So when wait4 says ECHILD nothing is
+ * left.
+ */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "supervise/members.h"
+#include "supervise/run.h"
+
+#define LINGER_S      1.0  /* for what the command left running */
+#define TERM_GRACE_S  1.0  /* between SIGTERM and SIGKILL */
+#define KILL_AGAIN_S  0.02 /* between passes where there is no signal scope */
+#define FDS_FIXED     3
+#define FDS_MAX	      (FDS_FIXED + SL_CONTROL_FDS_MAX)
+
+double sl_run_now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* kill(-1) reached the killer as well. The private directory still needs one until it is removed. */
+static void renew_killer(struct sl_run *run)
+{
+	sl_killer_stop(&run->killer);
+	if (run->options->tmp_dir)
+		sl_killer_start(run->domain, run->options->tmp_dir, &run->killer, NULL);
+}
+
+static void kill_all(struct sl_run *run)
+{
+	bool first = run->phase != SL_PHASE_KILLED;
+
+	run->phase = SL_PHASE_KILLED;
+	run->deadline_s = run->domain == SL_DOMAIN_SIGNAL ? 0 : sl_run_now_s() + KILL_AGAIN_S;
+	sl_members_signal(&run->notifier.behalf, SIGKILL);
+	if (first && run->domain == SL_DOMAIN_SIGNAL)
+		renew_killer(run);
+}
+
+static void end_all(struct sl_run *run)
+{
+	if (run->phase >= SL_PHASE_ENDING)
+		return;
+	run->phase = SL_PHASE_ENDING;
+	run->deadline_s = sl_run_now_s() + TERM_GRACE_S;
+	sl_members_signal(&run->notifier.behalf, SIGTERM);
+	sl_members_signal(&run->notifier.behalf, SIGCONT);
+}
+
+static void fail(struct sl_run *run)
+{
+	run->outcome->kind = SL_OUTCOME_FAILED;
+	kill_all(run);
+}
+
+static void command_ended(struct sl_run *run, int status)
+{
+	run->command_ended = true;
+	run->wait_status = status;
+	if (run->phase == SL_PHASE_RUNNING) {
+		run->phase = SL_PHASE_LINGERING;
+		run->deadline_s = sl_run_now_s() + LINGER_S;
+	}
+}
+
+/* The command stopped: so do we, unless it has been continued in the meantime. */
+static void command_stopped(struct sl_run *run, int sig)
+{
+	int status;
+
+	run->command_stopped = true;
+	if (wait4(run->child.pid, &status, WNOHANG | WCONTINUED, NULL) == run->child.pid) {
+		run->command_stopped = false;
+		if (!WIFCONTINUED(status))
+			command_ended(run, status);
+		return;
+	}
+	sl_progress_clear(&run->progress);
+	sl_signals_stop_self(sig);
+}
+
+/* Take the news of all children. Returns false when there are none left. */
+static bool reap(struct sl_run *run)
+{
+	struct rusage usage;
+	pid_t pid;
+	int status;
+
+	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage)) > 0) {
+		bool command = pid == run->child.pid && !run->command_ended;
+
+		if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+			if (command && WIFSTOPPED(status))
+				command_stopped(run, WSTOPSIG(status));
+			else if (command)
+				run->command_stopped = false;
+			continue;
+		}
+		run->outcome->max_rss_kib = SL_MAX(run->outcome->max_rss_kib, usage.ru_maxrss);
+		if (run->phase == SL_PHASE_KILLED && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+			run->outcome->killed++;
+		if (command)
+			command_ended(run, status);
+	}
+	return !(pid < 0 && errno == ECHILD);
+}
+
+/* We were continued: by a shell that continued the whole job, the command with it, or somebody who knows us alone. */
+static void forward_continue(struct sl_run *run)
+{
+	pid_t group = getpgid(run->child.pid);
+	int status;
+
+	if (wait4(run->child.pid, &status, WNOHANG | WCONTINUED, NULL) == run->child.pid) {
+		if (!WIFCONTINUED(status))
+			command_ended(run, status);
+		run->command_stopped = false;
+		return;
+	}
+	/* Within the signal scope the group is no more than the sandbox's part of it, and we. */
+	if (run->command_stopped && group > 0 && (run->domain == SL_DOMAIN_SIGNAL || group != getpgrp()))
+		kill(-group, SIGCONT);
+	else
+		kill(run->child.pid, SIGCONT);
+	run->command_stopped = false;
+}
+
+static void handle_signal(struct sl_run *run, const struct signalfd_siginfo *info)
+{
+	int sig = (int)info->ssi_signo;
+	bool terminating = sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
+
+	if (sig == SIGCHLD)
+		return;
+	if (terminating && run->phase == SL_PHASE_LINGERING)
+		run->deadline_s = sl_run_now_s();
+	if (!sl_signal_is_ours(info))
+		return;
+	if (terminating)
+		run->outcome->interrupted = true;
+	if (run->command_ended)
+		return;
+	if (sig == SIGCONT)
+		forward_continue(run);
+	else
+		kill(run->child.pid, sig);
+}
+
+static void check_time(struct sl_run *run)
+{
+	double now_s = sl_run_now_s();
+
+	if (run->options->timeout_s > 0 && now_s >= run->started_s + run->options->timeout_s &&
+	    run->phase == SL_PHASE_RUNNING) {
+		run->timed_out = true;
+		end_all(run);
+	}
+	if (run->deadline_s > 0 && now_s >= run->deadline_s)
+		kill_all(run);
+	sl_progress_tick(&run->progress, now_s, run->started_s,
+			 __atomic_load_n(&run->notifier.calls, __ATOMIC_RELAXED));
+}
+
+/* Milliseconds to the next thing to do by itself, or -1. */
+static int wait_ms(const struct sl_run *run)
+{
+	double now_s = sl_run_now_s(), next_s = 0;
+
+	if (run->options->timeout_s > 0 && run->phase == SL_PHASE_RUNNING)
+		next_s = run->started_s + run->options->timeout_s;
+	if (run->deadline_s > 0 && (next_s <= 0 || run->deadline_s < next_s))
+		next_s = run->deadline_s;
+	if (run->progress.enabled && (next_s <= 0 || run->progress.next_s < next_s))
+		next_s = run->progress.next_s;
+	if (next_s <= 0)
+		return -1;
+	if (next_s <= now_s)
+		return 0;
+	return next_s - now_s > 3600 ? 3600 * 1000 : (int)((next_s - now_s) * 1000) + 1;
+}
+
+static void listener_ready(struct sl_run *run, short events)
+{
+	run->watch_listener = false;
+	if ((events & POLLIN) && sl_notifier_start(&run->notifier, run->err) < 0)
+		fail(run);
+}
+
+static void wait_and_serve(struct sl_run *run)
+{
+	struct pollfd fds[FDS_MAX] = {
+	    {.fd = run->signals.fd, .events = POLLIN},
+	    {.fd = run->phase == SL_PHASE_KILLED ? -1 : run->killer.fd, .events = POLLIN},
+	    {.fd = run->watch_listener ? run->child.listener_fd : -1, .events = POLLIN},
+	};
+	size_t control = sl_control_poll(&run->control, fds + FDS_FIXED);
+	struct signalfd_siginfo info;
+
+	if (poll(fds, FDS_FIXED + control, wait_ms(run)) < 0)
+		return;
+	if (fds[1].revents) {
+		sl_error_set(run->err, ECHILD, "the killer process was ended by somebody; so is the sandbox");
+		fail(run);
+	}
+	if (fds[2].revents)
+		listener_ready(run, fds[2].revents);
+	while (fds[0].revents && sl_signals_next(&run->signals, &info))
+		handle_signal(run, &info);
+	sl_control_serve(&run->control, fds + FDS_FIXED, control);
+	if (run->control.kill_requested)
+		end_all(run);
+}
+
+void sl_run_loop(struct sl_run *run)
+{
+	do {
+		wait_and_serve(run);
+		check_time(run);
+	} while (reap(run));
+	sl_progress_clear(&run->progress);
+}

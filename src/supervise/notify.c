@@ -1,0 +1,151 @@
+/*
+ * notify.c - the notifier thread.
+ *
+ * It blocks on nothing but the next notification. While learning every call is continued, whatever it is. Under a
+ * policy a call is continued only if its op is one that the filter notifies for the observer's sake alone
+ * (run --explain): without the observer the filter would have allowed it, and Landlock decides. All others go to
+ * behalf.h, which acts or refuses.
+ */
+#include "supervise/notify.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#include "kernel/seccomp.h"
+#include "policy/calls.h"
+
+/* Wakes the thread out of a receive on kernels that do not (before 6.11). Ignored by default, so it may stay
+ * unblocked in the thread. */
+#define WAKE_SIGNAL SIGURG
+
+enum route {
+	ROUTE_CONTINUE,
+	ROUTE_BEHALF,
+};
+
+static enum route route(const struct sl_notifier *n, const struct seccomp_notif *notif)
+{
+	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
+	uint64_t args[6];
+
+	if (!n->behalf.policy)
+		return ROUTE_CONTINUE;
+	if (!call)
+		return ROUTE_BEHALF;
+	for (size_t i = 0; i < SL_ARRAY_LEN(args); i++)
+		args[i] = notif->data.args[i];
+	switch (sl_call_op(call, args)) {
+	case SL_OP_OPEN:
+	case SL_OP_OPENAT2:
+		return n->behalf.policy->self_rule_count ? ROUTE_BEHALF : ROUTE_CONTINUE;
+	case SL_OP_CREAT:
+	case SL_OP_EXEC:
+	case SL_OP_MKDIR:
+	case SL_OP_MKNOD:
+	case SL_OP_LINK:
+	case SL_OP_SYMLINK:
+	case SL_OP_UNLINK:
+	case SL_OP_RMDIR:
+	case SL_OP_RENAME:
+	case SL_OP_TRUNCATE:
+	case SL_OP_DEVICE_IOCTL:
+	case SL_OP_CHDIR:
+	case SL_OP_BIND:
+	case SL_OP_SETID:
+	case SL_OP_SYSV_IPC:
+		return n->observer ? ROUTE_CONTINUE : ROUTE_BEHALF;
+	default:
+		return ROUTE_BEHALF;
+	}
+}
+
+static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
+{
+	if (n->observer)
+		sl_observer_notify(n->observer, listener, notif);
+	if (route(n, notif) == ROUTE_CONTINUE)
+		sl_notif_continue(listener, notif->id);
+	else
+		sl_behalf_notify(&n->behalf, listener, notif);
+}
+
+static bool no_users(int listener)
+{
+	struct pollfd p = {.fd = listener};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
+}
+
+static void *notifier_main(void *arg)
+{
+	struct sl_notifier *n = arg;
+	struct seccomp_notif notif;
+	int listener;
+
+	sl_child_await_listener(n->child, &n->stop);
+	listener = n->child->listener_fd;
+	if (listener < 0)
+		return NULL;
+	sl_notif_set_sync(listener);
+	n->behalf.root_pid = n->child->pid;
+	if (n->observer)
+		sl_observer_set_root(n->observer, n->child->pid);
+	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
+		int r = sl_notif_recv(listener, &notif);
+
+		if (r == 0) {
+			answer(n, listener, &notif);
+			__atomic_store_n(&n->calls, n->calls + 1, __ATOMIC_RELAXED);
+			continue;
+		}
+		/* The caller was killed before we had its call; or no process with the filter is left. */
+		if ((r == -ENOENT && no_users(listener)) || (r != -ENOENT && r != -EINTR))
+			break;
+	}
+	return NULL;
+}
+
+int sl_notifier_start(struct sl_notifier *n, struct sl_error *err)
+{
+	sigset_t all, but_wake;
+	int r;
+
+	sigfillset(&all);
+	but_wake = all;
+	sigdelset(&but_wake, WAKE_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &but_wake, NULL);
+	r = pthread_create(&n->thread, NULL, notifier_main, n);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	if (r)
+		return sl_error_errno(err, r, "cannot start a thread");
+	n->running = true;
+	return 0;
+}
+
+static void woken(int sig)
+{
+	(void)sig;
+}
+
+void sl_notifier_stop(struct sl_notifier *n)
+{
+	struct sigaction wake = {.sa_handler = woken}, saved;
+	struct timespec until;
+
+	if (!n->running)
+		return;
+	__atomic_store_n(&n->stop, true, __ATOMIC_RELEASE);
+	sigaction(WAKE_SIGNAL, &wake, &saved);
+	do {
+		pthread_kill(n->thread, WAKE_SIGNAL);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 10000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+	} while (pthread_timedjoin_np(n->thread, NULL, &until));
+	sigaction(WAKE_SIGNAL, &saved, NULL);
+	n->running = false;
+}

@@ -1,0 +1,34 @@
+/*
+ * notify.h - the notifier: the thread that receives the notifications of the sandbox, routes and answers them.
+ */
+#ifndef SL_SUPERVISE_NOTIFY_H
+#define SL_SUPERVISE_NOTIFY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "observe/observe.h"
+#include "supervise/behalf.h"
+#include "supervise/child.h"
+
+struct sl_notifier {
+	/* Set by the caller before sl_notifier_start. */
+	struct sl_behalf behalf;      /* policy NULL: learning, everything is continued */
+	struct sl_observer *observer; /* or NULL */
+	struct sl_child *child;	      /* gives the listener */
+
+	uint64_t calls; /* notifications so far, for the progress line; read with relaxed order */
+	bool stop;
+	bool running;
+	pthread_t thread;
+};
+
+/* Start the thread. With the listener not there yet it waits for it, and tells the observer the command's pid. All
+ * signals must be blocked in the caller. 0 or -errno with err set. */
+int sl_notifier_start(struct sl_notifier *n, struct sl_error *err);
+
+/* End the thread after every process with the filter is gone. */
+void sl_notifier_stop(struct sl_notifier *n);
+
+#endif

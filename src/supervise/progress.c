@@ -1,0 +1,46 @@
+/*
+ * progress.c - the progress line. It stands on a line of its own only as long as the command prints nothing; each
+ * renewal starts at the left margin and clears what is there.
+ */
+#include "supervise/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_S 1.0
+#define AGAIN_S 0.5
+
+static void put(const char *text)
+{
+	/* One write, so that it is not mixed with the command's. A terminal that is gone shows nothing. */
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;
+}
+
+void sl_progress_init(struct sl_progress *p, bool wanted, double now_s)
+{
+	p->enabled = wanted && isatty(STDERR_FILENO);
+	p->shown = false;
+	p->next_s = now_s + FIRST_S;
+}
+
+void sl_progress_tick(struct sl_progress *p, double now_s, double started_s, uint64_t calls)
+{
+	char line[128];
+
+	if (!p->enabled || now_s < p->next_s)
+		return;
+	snprintf(line, sizeof(line), "\r\033[Ksandlock: learning, %.0f s, %llu calls seen", now_s - started_s,
+		 (unsigned long long)calls);
+	put(line);
+	p->shown = true;
+	p->next_s = now_s + AGAIN_S;
+}
+
+void sl_progress_clear(struct sl_progress *p)
+{
+	if (p->shown)
+		put("\r\033[K");
+	p->shown = false;
+}

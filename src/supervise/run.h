@@ -1,0 +1,54 @@
+/*
+ * run.h - the state of one run, shared by its set-up (sandbox.c) and its loop (loop.c).
+ */
+#ifndef SL_SUPERVISE_RUN_H
+#define SL_SUPERVISE_RUN_H
+
+#include "supervise/child.h"
+#include "supervise/control.h"
+#include "supervise/domain.h"
+#include "supervise/killer.h"
+#include "supervise/notify.h"
+#include "supervise/progress.h"
+#include "supervise/sandbox.h"
+#include "supervise/signals.h"
+
+/* Only forwards. The loop ends when no process of the sandbox is left, whatever the phase. */
+enum sl_phase {
+	SL_PHASE_RUNNING,   /* the command runs, without a deadline but the user's */
+	SL_PHASE_LINGERING, /* it has ended; what it left may end by itself until the deadline */
+	SL_PHASE_ENDING,    /* SIGTERM was sent to all; SIGKILL follows at the deadline */
+	SL_PHASE_KILLED,    /* SIGKILL was sent to all */
+};
+
+struct sl_run {
+	const struct sl_command *command;
+	const struct sl_sandbox_options *options;
+	struct sl_outcome *outcome;
+	struct sl_error *err;
+
+	char name[65]; /* of the registry */
+	enum sl_domain_kind domain;
+	struct sl_signals signals;
+	struct sl_killer killer;
+	struct sl_child child;
+	struct sl_notifier notifier;
+	struct sl_control control;
+	struct sl_progress progress;
+
+	enum sl_phase phase;
+	double started_s;  /* CLOCK_MONOTONIC */
+	double deadline_s; /* of the phase; 0: none */
+	bool command_ended, command_stopped;
+	int wait_status; /* of the command */
+	bool timed_out;
+	bool watch_listener; /* no notifier yet: start it when the first notification comes */
+};
+
+double sl_run_now_s(void);
+
+/* Wait, forward, reap, end: until no process of the sandbox is left. A failure of our own is put into the error and
+ * ends the sandbox. */
+void sl_run_loop(struct sl_run *run);
+
+#endif

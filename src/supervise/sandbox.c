@@ -1,0 +1,237 @@
+/*
+ * sandbox.c - one run: set-up, loop, what it came to.
+ *
+ * Order: signals are taken first, so that none is lost and the killer inherits them blocked; then the outer domain;
+ * then the killer, which must exist before the command does; then the command.
+ */
+#include "supervise/sandbox.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/path.h"
+#include "sandlock.h"
+#include "supervise/registry.h"
+#include "supervise/run.h"
+#include "supervise/status.h"
+
+static void plan_filter(const struct sl_sandbox_options *options, bool listener, struct sl_filter_plan *ret)
+{
+	const struct sl_policy *policy = options->policy;
+
+	*ret = (struct sl_filter_plan){
+	    .listener = listener,
+	    .attributes = policy != NULL,
+	    .observe = options->observer != NULL,
+	    .allow_sysv_ipc = options->allow_sysv_ipc,
+	    .no_network = policy || options->no_network,
+	    .extra_deny = options->extra_deny,
+	};
+	for (size_t i = 0; policy && i < policy->self_rule_count; i++) {
+		ret->open_self = true;
+		if (policy->self_rules[i].rights & SL_RIGHT_WRITE)
+			ret->open_self_write = true;
+	}
+}
+
+/* "make-4711" where no name was given. A name that cannot be had is an error only if it was asked for. */
+static int take_name(struct sl_run *run)
+{
+	const char *wanted = run->options->name;
+	int r;
+
+	if (wanted) {
+		snprintf(run->name, sizeof(run->name), "%s", wanted);
+	} else {
+		snprintf(run->name, sizeof(run->name), "%.40s-%d",
+			 sl_path_basename(run->command->file), (int)getpid());
+		for (char *c = run->name; *c; c++)
+			if (!isalnum((unsigned char)*c) && (!strchr("._-", *c) || (c == run->name && *c != '_')))
+				*c = '_';
+	}
+	r = sl_registry_listen(wanted ? wanted : run->name, wanted ? run->err : NULL);
+	if (r >= 0)
+		run->control.fd = r;
+	return r < 0 && wanted ? r : 0;
+}
+
+/* Make the command's process, and observe it from its first call on where that is asked for. */
+static int start_command(struct sl_run *run, bool listener)
+{
+	SL_CLEANUP(sl_filter_release) struct sl_filter filter = {0};
+	struct sl_filter_plan plan;
+	int r;
+
+	plan_filter(run->options, listener, &plan);
+	r = sl_filter_build(&plan, &filter, run->err);
+	if (r < 0)
+		return r;
+	run->child.filter = &filter;
+	run->child.listener = listener;
+	run->child.listener_fd = -EBADF;
+	run->child.step = run->child.error = 0;
+	if (listener && plan.observe) {
+		r = sl_notifier_start(&run->notifier, run->err);
+		if (r < 0)
+			return r;
+	}
+	r = sl_child_start(&run->child, run->err);
+	run->child.filter = NULL;
+	run->notifier.behalf.root_pid = run->child.pid;
+	if (r < 0 || run->child.step)
+		sl_notifier_stop(&run->notifier);
+	run->watch_listener = run->child.listener_fd >= 0 && !run->notifier.running;
+	return r;
+}
+
+/* The command did not get as far as its execve, or this failed: reap it and say why. */
+static void not_started(struct sl_run *run)
+{
+	while (waitpid(run->child.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	sl_child_error(&run->child, run->err);
+	if (run->child.step != SL_CHILD_EXEC)
+		return;
+	run->outcome->kind = SL_OUTCOME_NOT_STARTED;
+	run->outcome->code = run->child.error;
+}
+
+static int set_up(struct sl_run *run)
+{
+	const struct sl_sandbox_options *options = run->options;
+	int r = sl_signals_take(&run->signals, run->err);
+
+	if (r < 0)
+		return r;
+	if (options->status_fd >= 0 && fcntl(options->status_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return sl_error_errno(run->err, errno, "cannot use descriptor %d for the status", options->status_fd);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return sl_error_errno(run->err, errno, "cannot become a subreaper");
+	r = sl_domain_enter(options->disabled, run->err);
+	if (r < 0)
+		return r;
+	run->domain = (enum sl_domain_kind)r;
+	r = take_name(run);
+	if (r < 0)
+		return r;
+	r = sl_killer_start(run->domain, options->tmp_dir, &run->killer, run->err);
+	if (r < 0)
+		return r;
+	run->notifier.behalf = (struct sl_behalf){
+	    .policy = options->policy,
+	    .tool_pid = getpid(),
+	    .killer_pid = run->killer.pid,
+	    .signal_scope = run->domain == SL_DOMAIN_SIGNAL,
+	};
+	return 0;
+}
+
+static void run_command(struct sl_run *run)
+{
+	const struct sl_sandbox_options *options = run->options;
+	SL_CLOSE int learn_ruleset = -EBADF;
+
+	if (set_up(run) < 0)
+		return;
+	run->child.ruleset_fd = options->ruleset_fd;
+	if (!options->policy) {
+		learn_ruleset = sl_domain_ruleset(options->disabled, run->err);
+		if (learn_ruleset < 0 && learn_ruleset != -EBADF)
+			return;
+		run->child.ruleset_fd = learn_ruleset;
+	}
+	if (start_command(run, true) < 0)
+		return;
+	/* An outer sandbox has the one listener that the kernel allows. */
+	if (run->child.step == SL_CHILD_FILTER && run->child.error == EBUSY) {
+		not_started(run);
+		if (options->observer) {
+			sl_error_set(run->err, EBUSY, "cannot observe here: an outer sandbox watches this process already");
+			return;
+		}
+		*run->err = SL_ERROR_INIT;
+		if (start_command(run, false) < 0)
+			return;
+	}
+	if (run->child.step) {
+		not_started(run);
+		return;
+	}
+	sl_status_start(options->status_fd, run->name, options->mode, run->child.pid);
+	run->outcome->kind = SL_OUTCOME_EXITED;
+	sl_run_loop(run);
+	if (run->outcome->kind == SL_OUTCOME_FAILED)
+		return;
+	run->outcome->code = WIFSIGNALED(run->wait_status) ? WTERMSIG(run->wait_status) : WEXITSTATUS(run->wait_status);
+	if (WIFSIGNALED(run->wait_status))
+		run->outcome->kind = SL_OUTCOME_SIGNALED;
+	if (run->timed_out)
+		run->outcome->kind = SL_OUTCOME_TIMEOUT;
+}
+
+static void tear_down(struct sl_run *run)
+{
+	sl_notifier_stop(&run->notifier);
+	if (run->options->tmp_dir)
+		sl_tree_remove(run->options->tmp_dir);
+	sl_killer_stop(&run->killer);
+	run->child.listener_fd = sl_close(run->child.listener_fd);
+	run->outcome->elapsed_s = sl_run_now_s() - run->started_s;
+	sl_status_end(run->options->status_fd, run->outcome, run->err);
+	sl_control_release(&run->control);
+	sl_signals_release(&run->signals);
+}
+
+void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_options *options,
+		    struct sl_outcome *ret, struct sl_error *err)
+{
+	struct sl_error unwanted = SL_ERROR_INIT;
+	struct sl_run run = {
+	    .command = command,
+	    .options = options,
+	    .outcome = ret,
+	    .err = err ? err : &unwanted,
+	    .signals = SL_SIGNALS_INIT,
+	    .killer = SL_KILLER_INIT,
+	    .control = SL_CONTROL_INIT,
+	    .started_s = sl_run_now_s(),
+	};
+
+	*ret = (struct sl_outcome){.kind = SL_OUTCOME_FAILED};
+	run.child.command = command;
+	run.child.listener_fd = -EBADF;
+	run.child.caller_mask = &run.signals.caller_mask;
+	run.child.caller_sigchld = &run.signals.caller_sigchld;
+	run.notifier.observer = options->observer;
+	run.notifier.child = &run.child;
+	run.control.command = command;
+	run.control.options = options;
+	run.control.who = &run.notifier.behalf;
+	run.control.name = run.name;
+	run.control.started = time(NULL);
+	sl_progress_init(&run.progress, options->progress, run.started_s);
+	run_command(&run);
+	tear_down(&run);
+}
+
+int sl_outcome_status(const struct sl_outcome *o)
+{
+	switch (o->kind) {
+	case SL_OUTCOME_EXITED:
+		return o->code;
+	case SL_OUTCOME_SIGNALED:
+		return 128 + o->code;
+	case SL_OUTCOME_TIMEOUT:
+		return SANDLOCK_STATUS_TIMEOUT;
+	case SL_OUTCOME_NOT_STARTED:
+		return o->code == ENOENT ? SANDLOCK_STATUS_NOT_FOUND : SANDLOCK_STATUS_NOT_EXECUTABLE;
+	case SL_OUTCOME_FAILED:
+	default:
+		return SANDLOCK_STATUS_FAILED;
+	}
+}
