@@ -5,6 +5,7 @@
 
 #include <linux/capability.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +25,16 @@ const uint64_t sl_capabilities_kept =
     /* ports, once the profile lists some */
     KEEP(CAP_NET_BIND_SERVICE);
 
+/* Root's execve asks for the whole bounding set. no_new_privs refuses what is not held, but the kernel then also treats
+ * the program as a set-user-ID one and clears its personality (PER_CLEAR_ON_SETID in cap_bprm_creds_from_file), address
+ * randomization for one. So the bounding set shrinks too, where the thread may shrink it. */
+static void limit_bounding_set(void)
+{
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!(sl_capabilities_kept & KEEP(cap)))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
 int sl_capabilities_limit(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -40,7 +51,10 @@ int sl_capabilities_limit(void)
 		sets[i].permitted &= kept;
 		sets[i].inheritable &= kept;
 	}
-	if (changed && syscall(SYS_capset, &header, sets) < 0)
+	if (!changed)
+		return 0;
+	limit_bounding_set();
+	if (syscall(SYS_capset, &header, sets) < 0)
 		return -errno;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/path.h"
+#include "kernel/capabilities.h"
 #include "kernel/landlock.h"
 #include "kernel/seccomp.h"
 
@@ -76,6 +77,8 @@ CHILD_SIDE static void prepare(struct sl_child *c)
 		fail(c, SL_CHILD_PERSONALITY, -r);
 	if (c->cpus && sched_setaffinity(0, c->cpus_size, c->cpus) < 0)
 		fail(c, SL_CHILD_AFFINITY, errno);
+	if (c->limit_capabilities && (r = sl_capabilities_limit()) < 0)
+		fail(c, SL_CHILD_CAPABILITIES, -r);
 	if (c->ruleset_fd >= 0 && (r = sl_landlock_restrict(c->ruleset_fd)) < 0)
 		fail(c, SL_CHILD_DOMAIN, -r);
 	sigaction(SIGCHLD, c->caller_sigchld, NULL);
@@ -212,6 +215,8 @@ int sl_child_error(const struct sl_child *c, struct sl_error *err)
 		return sl_error_errno(err, c->error, "cannot switch address randomization off");
 	case SL_CHILD_AFFINITY:
 		return sl_error_errno(err, c->error, "cannot bind the command to the listed CPUs");
+	case SL_CHILD_CAPABILITIES:
+		return sl_error_errno(err, c->error, "cannot give up capabilities");
 	case SL_CHILD_DOMAIN:
 		return sl_error_errno(err, c->error, "cannot enforce the Landlock ruleset");
 	case SL_CHILD_FILTER:

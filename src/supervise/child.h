@@ -25,6 +25,7 @@ enum sl_child_step {
 	SL_CHILD_LIMITS,
 	SL_CHILD_PERSONALITY,
 	SL_CHILD_AFFINITY,
+	SL_CHILD_CAPABILITIES,
 	SL_CHILD_DOMAIN,
 	SL_CHILD_FILTER,
 	SL_CHILD_EXEC,
@@ -35,6 +36,7 @@ struct sl_child {
 	const struct sl_command *command;
 	const struct sl_filter *filter;
 	bool listener;			  /* load the filter with a listener */
+	bool limit_capabilities;
 	int ruleset_fd;			  /* the command's domain, or -EBADF */
 	const uint64_t *caller_mask;	  /* blocked signals, the kernel's 64 bits */
 	const struct sigaction *caller_sigchld;

@@ -139,6 +139,7 @@ static void run_command(struct sl_run *run)
 	if (set_up(run) < 0)
 		return;
 	run->child.ruleset_fd = options->ruleset_fd;
+	run->child.limit_capabilities = options->policy != NULL;
 	if (!options->policy) {
 		learn_ruleset = sl_domain_ruleset(options->disabled, run->err);
 		if (learn_ruleset < 0 && learn_ruleset != -EBADF)
