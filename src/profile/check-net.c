@@ -97,8 +97,9 @@ static bool is_address(const char *text, int family)
 
 	if (inet_pton(family, host, address) != 1)
 		return false;
-	if (!slash++)
+	if (!slash)
 		return true;
+	slash++;
 	prefix = take_port(&slash);
 	return !*slash && prefix >= 0 && prefix <= (family == AF_INET ? 32 : 128);
 }

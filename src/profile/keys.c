@@ -14,38 +14,20 @@
 
 #define BOTH	   (SL_IN_V1 | SL_IN_V2)
 #define AT(member) offsetof(struct sl_profile, member)
-#define STR(s, n, v, sup, check)                                                                             \
-	{                                                                                                    \
-#s, #n, SL_KEY_STRING, v, sup, AT(s.n), check, 0, 0                                          \
-	}
-#define INT(s, n, sup, min, max)                                                                             \
-	{                                                                                                    \
-#s, #n, SL_KEY_INT, BOTH, sup, AT(s.n), NULL, min, max                                       \
-	}
-#define BOOL(s, n, sup)                                                                                      \
-	{                                                                                                    \
-#s, #n, SL_KEY_BOOL, BOTH, sup, AT(s.n), NULL, 0, 0                                          \
-	}
-#define END(s, n)                                                                                            \
-	{                                                                                                    \
-#s, #n, SL_KEY_END, BOTH, SL_KEY_LATER_IF_WORKDIR, AT(s.n), NULL, 0, 0                       \
-	}
-#define SIZE(s, n)                                                                                           \
-	{                                                                                                    \
-#s, #n, SL_KEY_SIZE, BOTH, SL_KEY_LATER, AT(s.n), NULL, 1, INT64_MAX                         \
-	}
-#define LIST(s, n, v, sup, check)                                                                            \
-	{                                                                                                    \
-#s, #n, SL_KEY_STRINGS, v, sup, AT(s.n), check, 0, 0                                         \
-	}
-#define INTS(s, n, sup, min, max)                                                                            \
-	{                                                                                                    \
-#s, #n, SL_KEY_INTS, BOTH, sup, AT(s.n), NULL, min, max                                      \
-	}
-#define FS(n, key, v, sup)                                                                                   \
-	{                                                                                                    \
-		"filesystem", #n, SL_KEY_STRINGS, v, sup, AT(filesystem.lists[key]), sl_check_path, 0, 0     \
-	}
+/* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are names of members */
+#define STR(s, n, v, sup, check) { #s, #n, SL_KEY_STRING, v, sup, AT(s.n), check, 0, 0 }
+#define INT(s, n, sup, min, max) { #s, #n, SL_KEY_INT, BOTH, sup, AT(s.n), NULL, min, max }
+#define BOOL(s, n, sup) { #s, #n, SL_KEY_BOOL, BOTH, sup, AT(s.n), NULL, 0, 0 }
+#define END(s, n) { #s, #n, SL_KEY_END, BOTH, SL_KEY_LATER_IF_WORKDIR, AT(s.n), NULL, 0, 0 }
+#define SIZE(s, n) { #s, #n, SL_KEY_SIZE, BOTH, SL_KEY_LATER, AT(s.n), NULL, 1, INT64_MAX }
+#define LIST(s, n, v, sup, check) { #s, #n, SL_KEY_STRINGS, v, sup, AT(s.n), check, 0, 0 }
+#define INTS(s, n, sup, min, max) { #s, #n, SL_KEY_INTS, BOTH, sup, AT(s.n), NULL, min, max }
+#define PORTS(s, n) { #s, #n, SL_KEY_PORTS, BOTH, SL_KEY_LATER, AT(s.n), NULL, 0, UINT16_MAX }
+#define FS(n, key, v, sup) \
+	{ "filesystem", #n, SL_KEY_STRINGS, v, sup, AT(filesystem.lists[key]), sl_check_path, 0, 0 }
+/* NOLINTEND(bugprone-macro-parentheses) */
+/* clang-format on */
 
 /* An id of -1 means "unchanged" to the kernel. */
 #define ID_MAX ((int64_t)UINT32_MAX - 1)
@@ -91,8 +73,8 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
 
     LIST(network, allow, BOTH, SL_KEY_LATER, sl_check_destination),
     LIST(network, deny, BOTH, SL_KEY_LATER, sl_check_denied_destination),
-    {"network", "allow_bind", SL_KEY_PORTS, BOTH, SL_KEY_LATER, AT(network.allow_bind), NULL, 0, UINT16_MAX},
-    {"network", "deny_bind", SL_KEY_PORTS, BOTH, SL_KEY_LATER, AT(network.deny_bind), NULL, 0, UINT16_MAX},
+    PORTS(network, allow_bind),
+    PORTS(network, deny_bind),
     {"network", "unix", SL_KEY_STRINGS, SL_IN_V2, SL_KEY_LATER, AT(network.unix_sockets), sl_check_socket, 0,
      0},
     BOOL(network, port_remap, SL_KEY_LATER),
@@ -115,7 +97,6 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     INTS(limits, gpu_devices, SL_KEY_LATER, 0, INT32_MAX),
 };
 
-/* A row that is missing would leave the array's last element empty. */
 static const char *const end_names[] = {NULL, "commit", "abort", "keep"};
 
 const char *sl_on_end_name(enum sl_on_end end)

@@ -56,8 +56,9 @@ static int out_error(struct sl_error *err, int code, const struct sl_outfile *o)
 	return sl_error_errno(err, code, "%s", sl_esc(o->path));
 }
 
-/* The path that a chain of symbolic links at the end of path leads to; what it names need not exist. */
-static int follow_links(const char *path, char **ret_target)
+/* The path that a chain of symbolic links at the end of path leads to; what it names need not exist. NULL and
+ * errno on failure. */
+static char *follow_links(const char *path)
 {
 	SL_FREE char *target = sl_xstrdup(path);
 
@@ -67,12 +68,8 @@ static int follow_links(const char *path, char **ret_target)
 		const char *slash = strrchr(target, '/');
 		char *next;
 
-		if (n < 0 && errno != EINVAL && errno != ENOENT)
-			return -errno;
-		if (n < 0) {
-			*ret_target = SL_TAKE_PTR(target);
-			return 0;
-		}
+		if (n < 0)
+			return errno == EINVAL || errno == ENOENT ? SL_TAKE_PTR(target) : NULL;
 		link[n] = '\0';
 		if (link[0] == '/' || !slash)
 			next = sl_xstrdup(link);
@@ -81,7 +78,8 @@ static int follow_links(const char *path, char **ret_target)
 		free(target);
 		target = next;
 	}
-	return -ELOOP;
+	errno = ELOOP;
+	return NULL;
 }
 
 /* Set o->dir and o->name from the path of the target. */
@@ -190,9 +188,10 @@ static int inspect(struct sl_outfile *o)
 		o->uid = st.st_uid;
 		o->gid = st.st_gid;
 	}
-	r = follow_links(o->path, &target);
-	if (r == 0)
-		r = open_directory(o, target);
+	target = follow_links(o->path);
+	if (!target)
+		return -errno;
+	r = open_directory(o, target);
 	if (r < 0 || !o->replaces)
 		return r;
 	/* A link of /proc that leads to a file which has no such name any more. */

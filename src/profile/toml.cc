@@ -19,7 +19,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "profile/toml.h"
 
@@ -39,7 +38,7 @@ char *copy_bytes(const std::string &s)
 {
 	char *copy = static_cast<char *>(allocate(s.size() + 1, 1));
 
-	memcpy(copy, s.data(), s.size());
+	s.copy(copy, s.size());
 	return copy;
 }
 
