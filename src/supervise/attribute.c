@@ -165,19 +165,17 @@ static int find_by_path(struct request *q)
 	int flags = q->change.nofollow ? SL_RESOLVE_NOFOLLOW : 0;
 	struct sl_creds creds = q->creds;
 	struct sl_identity *saved;
+	bool changed;
 	int r;
 
+	if (geteuid() == 0)
+		creds.cap_effective |= 1ULL << CAP_SYS_PTRACE;
 	if (sl_identity_assume(&creds, &saved) < 0)
 		return -EACCES;
-	if (!saved)
-		return resolve(q, q->change.path, flags, &q->object);
-	sl_identity_restore(saved);
-	creds.cap_effective |= 1ULL << CAP_SYS_PTRACE;
-	if (sl_identity_assume(&creds, &saved) < 0)
-		return -EACCES;
+	changed = saved;
 	r = resolve(q, q->change.path, flags, &q->object);
 	sl_identity_restore(saved);
-	return r == -EACCES || r == -EPERM ? find_as_ourselves(q, flags) : r;
+	return changed && (r == -EACCES || r == -EPERM) ? find_as_ourselves(q, flags) : r;
 }
 
 static int find(struct request *q)

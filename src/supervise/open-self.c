@@ -2,10 +2,9 @@
  * open-self.c - /proc/self entries of a profile: each process of the sandbox may open its own, whatever its
  * number. A Landlock rule binds to one process's directory, so these opens are notified and done here.
  *
- * Most opens have nothing to do with /proc, and telling so must be cheap: looks_own() judges the text and,
- * for a relative path, the directory. What it lets pass, and whatever turns out not to be the caller's own
- * entry, is continued: Landlock judges it as if nobody had looked. A spelling that is not recognised is
- * refused, never granted.
+ * Most opens have nothing to do with /proc, and telling so must be cheap: looks_own() is one openat2(2) for
+ * them. What it lets pass, and whatever turns out not to be the caller's own entry, is continued: Landlock
+ * judges it as if nobody had looked.
  *
  * "Own" are the entries of the caller's process and of its threads, and those of its descendants, as learn
  * writes them all as /proc/self. Only regular files and directories of procfs itself are opened; through a
@@ -15,11 +14,13 @@
  * caller's identity, and what is then read is about a process that the caller may trace anyway.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "base/macros.h"
@@ -41,44 +42,42 @@ struct opening {
 	char path[PATH_MAX];
 };
 
-/* Links of the root directory, /dev, /etc and /proc that lead to /proc/self everywhere. */
-static const char *const well_known[] = {
-    "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/etc/mtab", "/proc/mounts", "/proc/net",
-};
-
-static bool starts_with(const char *path, const char *prefix)
+static int open_path(int base, const struct opening *o, uint64_t resolve)
 {
-	size_t len = strlen(prefix);
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+			       .resolve = (o->resolve & ~(uint64_t)RESOLVE_CACHED) | resolve};
+	long fd = syscall(__NR_openat2, base, o->path, &how, sizeof(how));
 
-	return !strncmp(path, prefix, len) && (path[len] == '/' || !path[len]);
+	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Can the path lead into a process's own entry? Of an absolute one the text tells, but for links that nobody
- * makes. */
+/* Can the path lead into a process's entry? Found out as ourselves, which is enough to tell what cannot:
+ * where no symbolic link is met the object is the caller's as well, and every way into /proc that is met
+ * behind one ends there, in a magic link, or at what is missing in our own entry. */
 static bool looks_own(const struct opening *o)
 {
-	const char *path = o->path;
+	SL_CLOSE int base = -EBADF, fd = -EBADF;
 	char name[48];
 	struct statfs fs;
 
-	if (path[0] == '/' && !(o->resolve & RESOLVE_IN_ROOT)) {
-		while (path[1] == '/')
-			path++;
-		for (size_t i = 0; i < SL_ARRAY_LEN(well_known); i++)
-			if (starts_with(path, well_known[i]))
-				return true;
-		if (strncmp(path, "/proc/", 6) != 0)
+	if (!strncmp(o->path, "/proc/", 6))
+		return true;
+	if (o->path[0] != '/' || o->resolve & RESOLVE_IN_ROOT) {
+		if (o->dirfd == AT_FDCWD)
+			snprintf(name, sizeof(name), "/proc/%d/cwd", (int)o->tid);
+		else
+			snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)o->tid, o->dirfd);
+		base = open(name, O_PATH | O_CLOEXEC);
+		if (base < 0)
 			return false;
-		path += 6;
-		path += strspn(path, "/");
-		return isdigit((unsigned char)*path) || starts_with(path, "self") ||
-		       starts_with(path, "thread-self") || *path == '.';
 	}
-	if (o->dirfd == AT_FDCWD)
-		snprintf(name, sizeof(name), "/proc/%d/cwd", (int)o->tid);
-	else
-		snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)o->tid, o->dirfd);
-	return statfs(name, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	fd = open_path(base, o, RESOLVE_NO_SYMLINKS);
+	if (fd == -ELOOP) {
+		fd = open_path(base, o, RESOLVE_NO_MAGICLINKS);
+		if (fd == -ELOOP || fd == -ENOENT)
+			return true;
+	}
+	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
 /* Copy the arguments. False where the kernel will find them wrong. */

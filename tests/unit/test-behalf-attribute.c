@@ -1,8 +1,8 @@
 /*
- * Unit tests of supervise/attribute.c (R12). One table of calls is made three times, in equal trees: without a
- * sandbox, confined in a tree that may be written, confined in one that may not. The second must end as the first, in
- * errno and in what is on disk; the third must leave the disk alone and fail with EACCES, unless the call fails
- * anyway.
+ * Unit tests of supervise/attribute.c (R12). One table of calls is made three times, in equal trees: without
+ * a sandbox, confined in a tree that may be written, confined in one that may not. The second must end as the
+ * first, in errno and in what is on disk; the third must leave the disk alone and fail with EACCES, unless
+ * the call fails anyway.
  */
 #include <dirent.h>
 #include <ftw.h>
@@ -21,7 +21,7 @@
 #define __NR_fchmodat2 452
 #endif
 #ifndef __NR_setxattrat
-#define __NR_setxattrat 463
+#define __NR_setxattrat	   463
 #define __NR_removexattrat 466
 #endif
 #ifndef __NR_file_setattr
@@ -46,6 +46,9 @@ static int opened(const char *path, int flags)
 		_exit(230);
 	return fd;
 }
+
+/* One line a call reads better here. */
+/* clang-format off */
 
 /* chmod */
 static int c_chmod(void) { return error_of(chmod("file", 0641)); }
@@ -343,38 +346,132 @@ static int c_socket(void)
 static int c_deleted(void) { return error_of(fchmod(100, 0611)); }
 static int c_tmpfile(void) { return error_of(fchmod(101, 0611)); }
 
+/* clang-format on */
+
 static const struct attribute_case {
 	const char *name;
 	int (*call)(void);
 	bool nameless; /* what may be written does not matter */
 } cases[] = {
-#define CASE(n) {#n, c_##n, false}
-    CASE(chmod), CASE(chmod_dir), CASE(chmod_link), CASE(chmod_slash), CASE(chmod_none), CASE(chmod_below),
-    CASE(chmod_null), CASE(chmod_bad), CASE(chmod_empty), CASE(chmod_loop), CASE(chmod_setgid), CASE(chmod_foreign),
-    CASE(chmod_high), CASE(fchmod), CASE(fchmod_dir), CASE(fchmod_path), CASE(fchmod_none), CASE(fchmod_minus),
-    CASE(fchmodat), CASE(fchmodat_bad), CASE(fchmodat_file), CASE(fchmodat2), CASE(fchmodat2_nofollow),
-    CASE(fchmodat2_nofollow_file), CASE(fchmodat2_fd), CASE(fchmodat2_path), CASE(fchmodat2_cwd),
-    CASE(fchmodat2_empty), CASE(fchmodat2_flags), CASE(chmod_proc), CASE(chmod_devfd), CASE(chmod_thread),
-    CASE(chmod_cwd), CASE(chown_same), CASE(chown_none), CASE(chown_other), CASE(chown_link), CASE(chown_missing),
-    CASE(chown_setuid), CASE(lchown), CASE(lchown_other), CASE(fchown), CASE(fchown_path), CASE(fchownat),
-    CASE(fchownat_link), CASE(fchownat_fd), CASE(fchownat_flags), CASE(utimensat), CASE(utimensat_link),
-    CASE(utimensat_follow), CASE(utimensat_omit), CASE(utimensat_nothing), CASE(utimensat_bad),
-    CASE(utimensat_negative), CASE(utimensat_pointer), CASE(utimensat_flags), CASE(utimensat_null), CASE(futimens),
-    CASE(futimens_path), CASE(futimens_flags), CASE(utimensat_fd), CASE(utimensat_missing), CASE(setxattr),
-    CASE(setxattr_empty), CASE(setxattr_link), CASE(setxattr_replace), CASE(setxattr_flags), CASE(setxattr_name),
-    CASE(setxattr_long), CASE(setxattr_big), CASE(setxattr_bad), CASE(setxattr_missing), CASE(setxattr_space),
-    CASE(setxattr_trusted), CASE(lsetxattr), CASE(lsetxattr_trusted), CASE(lsetxattr_file), CASE(fsetxattr),
-    CASE(fsetxattr_path), CASE(removexattr), CASE(removexattr_none), CASE(lremovexattr), CASE(fremovexattr),
-    CASE(fremovexattr_path), CASE(setxattrat), CASE(setxattrat_fd), CASE(setxattrat_path), CASE(setxattrat_null),
-    CASE(setxattrat_cwd), CASE(setxattrat_small), CASE(setxattrat_more), CASE(setxattrat_flags),
-    CASE(removexattrat), CASE(setflags), CASE(setflags_immutable), CASE(setflags_bad), CASE(setflags_path),
-    CASE(fssetxattr), CASE(file_setattr), CASE(file_setattr_size),
+#define CASE(n)                                                                                              \
+	{                                                                                                    \
+#n, c_##n, false                                                                             \
+	}
+    CASE(chmod),
+    CASE(chmod_dir),
+    CASE(chmod_link),
+    CASE(chmod_slash),
+    CASE(chmod_none),
+    CASE(chmod_below),
+    CASE(chmod_null),
+    CASE(chmod_bad),
+    CASE(chmod_empty),
+    CASE(chmod_loop),
+    CASE(chmod_setgid),
+    CASE(chmod_foreign),
+    CASE(chmod_high),
+    CASE(fchmod),
+    CASE(fchmod_dir),
+    CASE(fchmod_path),
+    CASE(fchmod_none),
+    CASE(fchmod_minus),
+    CASE(fchmodat),
+    CASE(fchmodat_bad),
+    CASE(fchmodat_file),
+    CASE(fchmodat2),
+    CASE(fchmodat2_nofollow),
+    CASE(fchmodat2_nofollow_file),
+    CASE(fchmodat2_fd),
+    CASE(fchmodat2_path),
+    CASE(fchmodat2_cwd),
+    CASE(fchmodat2_empty),
+    CASE(fchmodat2_flags),
+    CASE(chmod_proc),
+    CASE(chmod_devfd),
+    CASE(chmod_thread),
+    CASE(chmod_cwd),
+    CASE(chown_same),
+    CASE(chown_none),
+    CASE(chown_other),
+    CASE(chown_link),
+    CASE(chown_missing),
+    CASE(chown_setuid),
+    CASE(lchown),
+    CASE(lchown_other),
+    CASE(fchown),
+    CASE(fchown_path),
+    CASE(fchownat),
+    CASE(fchownat_link),
+    CASE(fchownat_fd),
+    CASE(fchownat_flags),
+    CASE(utimensat),
+    CASE(utimensat_link),
+    CASE(utimensat_follow),
+    CASE(utimensat_omit),
+    CASE(utimensat_nothing),
+    CASE(utimensat_bad),
+    CASE(utimensat_negative),
+    CASE(utimensat_pointer),
+    CASE(utimensat_flags),
+    CASE(utimensat_null),
+    CASE(futimens),
+    CASE(futimens_path),
+    CASE(futimens_flags),
+    CASE(utimensat_fd),
+    CASE(utimensat_missing),
+    CASE(setxattr),
+    CASE(setxattr_empty),
+    CASE(setxattr_link),
+    CASE(setxattr_replace),
+    CASE(setxattr_flags),
+    CASE(setxattr_name),
+    CASE(setxattr_long),
+    CASE(setxattr_big),
+    CASE(setxattr_bad),
+    CASE(setxattr_missing),
+    CASE(setxattr_space),
+    CASE(setxattr_trusted),
+    CASE(lsetxattr),
+    CASE(lsetxattr_trusted),
+    CASE(lsetxattr_file),
+    CASE(fsetxattr),
+    CASE(fsetxattr_path),
+    CASE(removexattr),
+    CASE(removexattr_none),
+    CASE(lremovexattr),
+    CASE(fremovexattr),
+    CASE(fremovexattr_path),
+    CASE(setxattrat),
+    CASE(setxattrat_fd),
+    CASE(setxattrat_path),
+    CASE(setxattrat_null),
+    CASE(setxattrat_cwd),
+    CASE(setxattrat_small),
+    CASE(setxattrat_more),
+    CASE(setxattrat_flags),
+    CASE(removexattrat),
+    CASE(setflags),
+    CASE(setflags_immutable),
+    CASE(setflags_bad),
+    CASE(setflags_path),
+    CASE(fssetxattr),
+    CASE(file_setattr),
+    CASE(file_setattr_size),
 #ifdef __x86_64__
-    CASE(legacy_chmod), CASE(legacy_chown), CASE(legacy_lchown), CASE(utime), CASE(utimes), CASE(utimes_bad),
-    CASE(futimesat), CASE(futimesat_null),
+    CASE(legacy_chmod),
+    CASE(legacy_chown),
+    CASE(legacy_lchown),
+    CASE(utime),
+    CASE(utimes),
+    CASE(utimes_bad),
+    CASE(futimesat),
+    CASE(futimesat_null),
 #endif
-    {"memfd", c_memfd, true}, {"pipe", c_pipe, true}, {"socket", c_socket, true},
-    CASE(deleted), CASE(tmpfile),
+    {"memfd", c_memfd, true},
+    {"pipe", c_pipe, true},
+    {"socket", c_socket, true},
+    CASE(deleted),
+    CASE(tmpfile),
 };
 
 static void move_fd(int from, int to)
@@ -415,7 +512,8 @@ static void make_tree(const char *dir, uid_t uid)
 	}
 }
 
-/* Everything that an attribute call could change, as text. Access times of directories and links change by looking. */
+/* Everything that an attribute call could change, as text. Access times of directories and links change by
+ * looking. */
 static void describe(struct sl_strbuf *out, const char *name, int fd)
 {
 	char list[4096], value[256];
@@ -458,7 +556,8 @@ static char *snapshot(void)
 	return sl_strbuf_detach(&out);
 }
 
-static int remove_entry(const char *path, const struct stat *st SL_UNUSED, int type SL_UNUSED, struct FTW *f SL_UNUSED)
+static int remove_entry(const char *path, const struct stat *st SL_UNUSED, int type SL_UNUSED,
+			struct FTW *f SL_UNUSED)
 {
 	return remove(path);
 }
@@ -555,9 +654,221 @@ START_TEST(R12_calls_of_another_user)
 }
 END_TEST
 
+/* A second thread exchanges what the call names, all the while. Directories w (writable) and d, each with a
+ * file. */
+static volatile int finished;
+static char shared[16];
+static int shared_fd, fds[2];
+
+static void *flip_text(void *unused)
+{
+	while (!finished) {
+		memcpy(shared, "d/file", 7);
+		__asm__ volatile("" ::: "memory");
+		memcpy(shared, "w/file", 7);
+		__asm__ volatile("" ::: "memory");
+	}
+	return unused;
+}
+
+static void *flip_link(void *unused)
+{
+	for (int i = 0; !finished; i ^= 1)
+		if (symlink(i ? "../d/file" : "file", "w/next") || rename("w/next", "w/link"))
+			_exit(231);
+	return unused;
+}
+
+static void *flip_fd(void *unused)
+{
+	for (int i = 0; !finished; i ^= 1)
+		dup2(fds[i], shared_fd);
+	return unused;
+}
+
+static int call_text(void)
+{
+	return error_of(chmod(shared, 0604));
+}
+
+static int call_link(void)
+{
+	return error_of(chmod("w/link", 0604));
+}
+
+static int call_fd(void)
+{
+	return error_of(fchmod(shared_fd, 0604));
+}
+
+static int call_proc_fd(void)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", shared_fd);
+	return error_of(chmod(name, 0604));
+}
+
+struct race {
+	void *(*flip)(void *);
+	int (*call)(void);
+};
+
+static const struct race races[] = {
+    {flip_text, call_text}, {flip_link, call_link}, {flip_fd, call_fd}, {flip_fd, call_proc_fd}};
+
+static int run_race(void *arg)
+{
+	const struct race *race = arg;
+	int done = 0, refused = 0;
+	pthread_t thread;
+
+	memcpy(shared, "w/file", 7);
+	fds[0] = opened("w/file", O_RDONLY);
+	fds[1] = opened("d/file", O_RDONLY);
+	shared_fd = dup(fds[0]);
+	if (pthread_create(&thread, NULL, race->flip, NULL))
+		return 1;
+	for (int i = 0; i < 10000; i++) {
+		int r = race->call();
+
+		done += r == 0;
+		refused += r == EACCES;
+	}
+	finished = 1;
+	pthread_join(thread, NULL);
+	return done && refused ? 0 : 2; /* else no race was run */
+}
+
+START_TEST(R12_races_never_change_the_other_file)
+{
+	char *base = make_dir();
+	char *writable = sl_xasprintf("%s/w", base);
+	struct confinement c = {.writable = writable};
+	struct stat st;
+
+	ck_assert_int_eq(chdir(base), 0);
+	ck_assert_int_eq(mkdir("w", 0755) | mkdir("d", 0755) | symlink("file", "w/link"), 0);
+	close(opened("w/file", O_CREAT | O_WRONLY));
+	close(opened("d/file", O_CREAT | O_WRONLY));
+	ck_assert_int_eq(run_confined(&c, run_race, (void *)(uintptr_t)&races[_i]), 0);
+	ck_assert_int_eq(stat("d/file", &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert_int_eq(stat("w/file", &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0604);
+	remove_tree(base);
+	free(writable);
+	free(base);
+}
+END_TEST
+
+/* What the policy alone does not tell. */
+static int run_special(void *arg SL_UNUSED)
+{
+	if (error_of(fchmod(100, 0604)) != EACCES)
+		return 1; /* removed, with another link elsewhere */
+	if (error_of(chmod("w/linked", 0604)) != 0)
+		return 2; /* by the name that may be written, as writing would be */
+	if (error_of(chmod("w/file (deleted)", 0604)) != 0 ||
+	    error_of(chmod("d/file (deleted)", 0604)) != EACCES)
+		return 3;
+	if (error_of(mkfifo("w/fifo", 0600)) != 0 || error_of(chmod("w/fifo", 0644)) != 0)
+		return 4; /* and was not opened */
+	return 0;
+}
+
+START_TEST(R12_removed_linked_and_odd_names)
+{
+	char *base = make_dir();
+	char *writable = sl_xasprintf("%s/w", base);
+	struct confinement c = {.writable = writable};
+
+	ck_assert_int_eq(chdir(base), 0);
+	ck_assert_int_eq(mkdir("w", 0755) | mkdir("d", 0755), 0);
+	close(opened("d/file", O_CREAT | O_WRONLY));
+	close(opened("d/file (deleted)", O_CREAT | O_WRONLY));
+	close(opened("w/file (deleted)", O_CREAT | O_WRONLY));
+	ck_assert_int_eq(link("d/file", "w/linked") | link("d/file", "w/removed"), 0);
+	move_fd(opened("w/removed", O_RDONLY), 100);
+	ck_assert_int_eq(unlink("w/removed"), 0);
+	ck_assert_int_eq(run_confined(&c, run_special, NULL), 0);
+	remove_tree(base);
+	free(writable);
+	free(base);
+}
+END_TEST
+
+static int run_null(void *arg SL_UNUSED)
+{
+	int fd = opened("/dev/null", O_WRONLY);
+
+	return error_of(chmod("/dev/null", 0666)) == EACCES && error_of(fchmod(fd, 0666)) == EACCES ? 0 : 1;
+}
+
+/* Granted to everybody, but not its mode. */
+START_TEST(R12_implicit_devices)
+{
+	struct confinement c = {.writable = NULL};
+	struct confined k;
+
+	confined_start(&k, &c, run_null, NULL);
+	k.rule = (struct sl_rule){(char *)(uintptr_t) "/dev/null", SL_RIGHT_WRITE, false, "implicit", 0};
+	k.policy.rule_count = 1;
+	ck_assert_int_eq(confined_serve(&k), 0);
+}
+END_TEST
+
+static int run_unsearchable(void *arg SL_UNUSED)
+{
+	if (error_of(chmod("closed/file", 0604)) != EACCES)
+		return 1;
+	return error_of(chmod("link", 0604)) == EACCES ? 0 : 2;
+}
+
+/* The caller owns the file, but may not search the directory; the tool may. */
+START_TEST(R12_directories_are_searched_as_the_caller)
+{
+	char *base;
+	struct confinement c = {.uid = OTHER_UID};
+
+	if (geteuid() != 0)
+		return; /* the tool cannot be another user */
+	c.writable = base = make_dir();
+	ck_assert_int_eq(chdir(base), 0);
+	ck_assert_int_eq(mkdir("closed", 0700) | symlink("closed/file", "link"), 0);
+	close(opened("closed/file", O_CREAT | O_WRONLY));
+	ck_assert_int_eq(chown("closed/file", OTHER_UID, OTHER_UID), 0);
+	ck_assert_int_eq(run_confined(&c, run_unsearchable, NULL), 0);
+	remove_tree(base);
+	free(base);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = {R12_calls, R12_calls_of_another_user};
+	const TTest *const tests[] = {
+	    R12_calls,
+	    R12_calls_of_another_user,
+	    R12_removed_linked_and_odd_names,
+	    R12_implicit_devices,
+	    R12_directories_are_searched_as_the_caller,
+	};
+	Suite *s = suite_create("behalf-attribute");
+	TCase *t = tcase_create("races");
+	TCase *all = tcase_create("calls");
+	SRunner *r;
+	int failed;
 
-	return run_tests("behalf-attribute", tests, SL_ARRAY_LEN(tests));
+	tcase_set_timeout(t, 110);
+	tcase_add_loop_test(t, R12_races_never_change_the_other_file, 0, (int)SL_ARRAY_LEN(races));
+	suite_add_tcase(s, t);
+	tcase_set_timeout(all, 110);
+	for (size_t i = 0; i < SL_ARRAY_LEN(tests); i++)
+		tcase_add_test(all, tests[i]);
+	suite_add_tcase(s, all);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
