@@ -1,0 +1,158 @@
+/*
+ * learn-write.c - the profile that learn writes: [program] from the command line, entries from -r and -w and
+ * from what was observed, the header; and the summary of it.
+ */
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/path.h"
+#include "cmd/learn.h"
+#include "cmd/message.h"
+#include "observe/summary.h"
+#include "sandlock.h"
+
+/* A string that TOML can hold, or one line that says which cannot be written. */
+static bool writable(const char *what, const char *text)
+{
+	if (sl_utf8_valid(text, strlen(text)))
+		return true;
+	sl_warn("%s is not valid UTF-8 and is not in the profile: %s", what, sl_esc(text));
+	return false;
+}
+
+/* One -r or -w entry: the keys that give what read or write give in version 1. What only directories have is
+ * left out for anything else; what is not there can become either. */
+static void add_entry(struct sl_profile *profile, const char *text, bool write)
+{
+	static const enum sl_fs_key keys[] = {SL_FS_READ, SL_FS_EXEC, SL_FS_WRITE, SL_FS_CREATE,
+					      SL_FS_DELETE};
+	bool home = text[0] == '~' && (text[1] == '/' || !text[1]);
+	SL_FREE char *path = home ? sl_xstrdup(text) : sl_absolute(NULL, text);
+	size_t count = write ? SL_ARRAY_LEN(keys) : 2;
+	struct stat st;
+
+	if (!writable(write ? "--fs-write" : "--fs-read", text))
+		return;
+	if (write && path[0] == '/' && stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		count = 3;
+	for (size_t i = 0; i < count; i++)
+		sl_list_add(&profile->filesystem.lists[keys[i]], path, 0);
+}
+
+/* Take out of what the options put into the profile what it cannot hold: the command has it all the same. */
+static void drop_unwritable(struct sl_profile *p)
+{
+	struct sl_list *env = &p->program.env;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < env->len; i++) {
+		if (writable("--env", env->items[i].text))
+			env->items[kept++] = env->items[i];
+		else
+			free(env->items[i].text);
+	}
+	env->len = kept;
+	if (p->program.cwd && !writable("--cwd", p->program.cwd)) {
+		free(p->program.cwd);
+		p->program.cwd = NULL;
+	}
+}
+
+void sl_learn_program(struct sl_learn *l)
+{
+	struct sl_profile *p = &l->profile;
+
+	drop_unwritable(p);
+	for (size_t i = 0; i < l->setup.read.len; i++)
+		add_entry(p, l->setup.read.items[i].text, false);
+	for (size_t i = 0; i < l->setup.write.len; i++)
+		add_entry(p, l->setup.write.items[i].text, true);
+	for (size_t i = 0; i < l->program.argv.len; i++)
+		if (!writable("an argument of the command", l->program.argv.items[i]))
+			return;
+	if (!writable("the program's path", l->program.path))
+		return;
+	p->program.exec = sl_xstrdup(l->program.path);
+	if (strcmp(l->program.argv.items[0], l->program.path) != 0)
+		p->program.argv0 = sl_xstrdup(l->program.argv.items[0]);
+	for (size_t i = 1; i < l->program.argv.len; i++)
+		sl_list_add(&p->program.args, l->program.argv.items[i], 0);
+}
+
+/* The text of the profile in the version that was asked for. */
+static void format(struct sl_learn *l, const struct sl_profile_header *header, struct sl_strbuf *out)
+{
+	struct sl_profile v1;
+
+	sl_profile_sort(&l->profile);
+	if (l->profile_version == 2) {
+		sl_profile_format(out, &l->profile, header);
+		return;
+	}
+	sl_profile_to_v1(&l->profile, &v1);
+	if (l->profile.program.argv0 && strcmp(sl_path_basename(l->profile.program.argv0),
+					       sl_path_basename(l->profile.program.exec)) != 0)
+		sl_warn("version 1 cannot hold argv0: the program will see \"%s\" as its name",
+			sl_esc(l->profile.program.exec));
+	sl_profile_sort(&v1);
+	sl_profile_format(out, &v1, header);
+	sl_profile_release(&v1);
+}
+
+static void say_summary(const struct sl_learn *l, const struct sl_observation *seen,
+			const struct sl_outcome *outcome)
+{
+	SL_STRBUF lines = SL_STRBUF_INIT;
+
+	if (!l->quiet && (l->verbose || isatty(STDERR_FILENO))) {
+		sl_summary_format(&lines, seen, &l->profile);
+		if (outcome->killed)
+			sl_strbuf_addf(&lines, "sandlock: %zu processes that were left running were ended\n",
+				       outcome->killed);
+	} else {
+		sl_summary_warnings(&lines, seen);
+	}
+	if (outcome->kind == SL_OUTCOME_TIMEOUT)
+		sl_strbuf_addf(&lines, "sandlock: warning: ended after %g seconds: the profile is partial\n",
+			       l->setup.timeout_s);
+	sl_say_lines(&lines);
+}
+
+static int write_out(struct sl_learn *l, const struct sl_strbuf *text)
+{
+	struct sl_error err = SL_ERROR_INIT;
+
+	if (!l->out)
+		return sl_output(text);
+	if (sl_outfile_commit(l->out, sl_strbuf_str(text), text->len, &err) == 0)
+		return 0;
+	sl_say("%s", err.text);
+	return SANDLOCK_STATUS_FAILED;
+}
+
+int sl_learn_write(struct sl_learn *l, const struct sl_outcome *outcome)
+{
+	struct sl_profile_header header = {.tool_version = "sandlock " SANDLOCK_VERSION};
+	struct sl_observation seen = {0};
+	SL_STRBUF text = SL_STRBUF_INIT;
+	time_t now = time(NULL);
+	struct utsname kernel;
+	char date[32] = "";
+	struct tm tm;
+	int status;
+
+	sl_observer_finish(l->observer, &l->profile, &seen);
+	if (gmtime_r(&now, &tm) && strftime(date, sizeof(date), "%Y-%m-%d", &tm))
+		header.date = date;
+	if (uname(&kernel) == 0)
+		header.kernel = kernel.release;
+	header.partial = seen.partial || outcome->kind == SL_OUTCOME_TIMEOUT;
+	format(l, &header, &text);
+	status = write_out(l, &text);
+	if (!status)
+		say_summary(l, &seen, outcome);
+	sl_observation_release(&seen);
+	return status;
+}

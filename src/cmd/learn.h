@@ -1,0 +1,41 @@
+/*
+ * learn.h - one `sandlock learn`: its options, and what learn.c (the run) and learn-write.c (the profile)
+ * share.
+ */
+#ifndef SL_CMD_LEARN_H
+#define SL_CMD_LEARN_H
+
+#include <stdio.h>
+
+#include "cmd/program.h"
+#include "cmd/setup.h"
+#include "observe/observe.h"
+#include "profile/profile.h"
+#include "profile/write.h"
+#include "supervise/sandbox.h"
+
+struct sl_learn {
+	/* From the command line. */
+	struct sl_setup setup;
+	const char *output, *trace_path, *merge;
+	bool in_place, keep_failed, shared_tmp, no_network, verbose, quiet, commit;
+	int64_t repeat, collapse;
+	int profile_version;
+	/* Made from it. */
+	struct sl_profile profile; /* version 2; what the options say first, then what was observed */
+	struct sl_program program;
+	struct sl_outfile *out; /* NULL: stdout */
+	FILE *trace;
+	char *tmp_dir;
+	struct sl_observer *observer;
+};
+
+/* Before the run: the command as the profile's [program], and the entries of -r and -w. What is no UTF-8, and
+ * so cannot be written, is left out with a warning. */
+void sl_learn_program(struct sl_learn *l);
+
+/* After the run: turn what was observed into the profile, write it, and say what there is to say. Returns 0,
+ * or 125 after a line. */
+int sl_learn_write(struct sl_learn *l, const struct sl_outcome *outcome);
+
+#endif

@@ -1,0 +1,319 @@
+/*
+ * run.c - `sandlock run`: a command under a profile, options, or both.
+ *
+ * The command line is made part of the profile first, so that everything after it has one source. -r and -w
+ * stay apart: they mean the same whatever the profile's version is.
+ */
+#include <string.h>
+
+#include "base/path.h"
+#include "cmd/commands.h"
+#include "cmd/degrade.h"
+#include "cmd/message.h"
+#include "cmd/profile-arg.h"
+#include "cmd/program.h"
+#include "cmd/setup.h"
+#include "cmd/start.h"
+#include "kernel/landlock.h"
+#include "policy/calls.h"
+#include "profile/read.h"
+#include "sandlock.h"
+#include "supervise/sandbox.h"
+
+struct run {
+	/* From the command line. */
+	struct sl_setup setup;
+	const char *profile_arg, *profile_file;
+	struct sl_list extra_deny, extra_allow;
+	uint64_t degradable, disabled;
+	bool strict, explain;
+	int status_fd;
+	/* Made from it. */
+	char *path; /* of the profile, or NULL */
+	struct sl_profile profile;
+	struct sl_program program;
+	struct sl_policy policy;
+	int ruleset_fd;
+	char *tmp_dir;
+};
+
+#define LATER(name, letter, kind, arg, help)                                                                 \
+	{                                                                                                    \
+		name, letter, kind, arg, true, SL_COMPLETE_NOTHING, 0, help                                  \
+	}
+
+static const struct sl_option options[] = {
+    {"profile", 'p', SL_OPTION_STRING, "NAME|PATH", false, SL_COMPLETE_PROFILE,
+     offsetof(struct run, profile_arg), "enforce this profile"},
+    {"profile-file", 0, SL_OPTION_STRING, "PATH", false, SL_COMPLETE_FILE, offsetof(struct run, profile_file),
+     "the same, always a path"},
+    SL_SETUP_OPTIONS(struct run),
+    {"extra-deny-syscall", 0, SL_OPTION_SYSCALL, "NAME", false, SL_COMPLETE_NOTHING,
+     offsetof(struct run, extra_deny), "refuse this system call too"},
+    {"extra-allow-syscall", 0, SL_OPTION_SYSCALL, "GROUP", false, SL_COMPLETE_NOTHING,
+     offsetof(struct run, extra_allow), "allow this group of system calls: sysv_ipc"},
+    {"allow-degraded", 0, SL_OPTION_PROTECTION, "PROTECTION", false, SL_COMPLETE_PROTECTION,
+     offsetof(struct run, degradable), "run although the kernel lacks this protection"},
+    {"disable", 0, SL_OPTION_DISABLE, "PROTECTION", false, SL_COMPLETE_PROTECTION,
+     offsetof(struct run, disabled), "leave this protection out"},
+    {"strict", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING, offsetof(struct run, strict),
+     "an entry that does not exist is an error"},
+    {"explain", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING, offsetof(struct run, explain),
+     "say what was refused, and which entry would grant it"},
+    {"status-fd", 0, SL_OPTION_DESCRIPTOR, "FD", false, SL_COMPLETE_NOTHING, offsetof(struct run, status_fd),
+     "write start and end as JSON lines to FD"},
+    LATER("fs-deny", 0, SL_OPTION_LIST, "PATH", "refuse PATH whatever else is granted"),
+    LATER("net-allow", 0, SL_OPTION_LIST, "DEST", "let the command reach DEST"),
+    LATER("net-deny", 0, SL_OPTION_LIST, "DEST", "every destination but DEST"),
+    LATER("net-allow-bind", 0, SL_OPTION_LIST, "PORTS", "let the command bind PORTS"),
+    LATER("net-deny-bind", 0, SL_OPTION_LIST, "PORTS", "every port but PORTS"),
+    LATER("http-allow", 0, SL_OPTION_LIST, "RULE", "allow these requests"),
+    LATER("http-deny", 0, SL_OPTION_LIST, "RULE", "refuse these requests"),
+    LATER("http-port", 0, SL_OPTION_LIST, "PORT", "port on which requests are judged"),
+    LATER("http-ca", 0, SL_OPTION_STRING, "PATH", "certificate authority for HTTPS"),
+    LATER("http-key", 0, SL_OPTION_STRING, "PATH", "its key"),
+    LATER("http-inject-ca", 0, SL_OPTION_LIST, "PATH", "bundle to add an authority of one's own to"),
+    LATER("http-ca-out", 0, SL_OPTION_STRING, "PATH", "where to write that authority"),
+    LATER("http-auth", 0, SL_OPTION_LIST, "RULE", "add authorisation to requests"),
+    LATER("credential", 0, SL_OPTION_LIST, "SPEC", "a credential for --http-auth"),
+    LATER("max-memory", 'm', SL_OPTION_STRING, "SIZE", "limit of memory"),
+    LATER("max-processes", 'P', SL_OPTION_STRING, "N", "limit of processes"),
+    LATER("cpu", 'c', SL_OPTION_STRING, "PERCENT", "limit of processor time"),
+    LATER("max-disk", 0, SL_OPTION_STRING, "SIZE", "limit of what is written"),
+    LATER("workdir", 0, SL_OPTION_STRING, "DIR", "keep changes in a copy-on-write view of DIR"),
+    LATER("fs-storage", 0, SL_OPTION_STRING, "DIR", "where that view is kept"),
+    LATER("on-exit", 0, SL_OPTION_STRING, "ACTION", "commit, abort or keep its changes"),
+    LATER("on-error", 0, SL_OPTION_STRING, "ACTION", "the same where the command failed"),
+    LATER("dry-run", 0, SL_OPTION_FLAG, NULL, "show the changes, then discard them"),
+    LATER("chroot", 0, SL_OPTION_STRING, "DIR", "change the root directory"),
+    LATER("fs-mount", 0, SL_OPTION_LIST, "SPEC", "show a directory somewhere else"),
+    LATER("image", 0, SL_OPTION_STRING, "IMAGE", "take the root directory from an image"),
+    LATER("user", 0, SL_OPTION_STRING, "UID:GID", "run as another user"),
+    LATER("gpu", 0, SL_OPTION_STRING, "LIST", "GPUs that can be used"),
+    LATER("num-cpus", 0, SL_OPTION_STRING, "N", "number of CPUs that is shown"),
+    LATER("port-remap", 0, SL_OPTION_FLAG, NULL, "give each sandbox ports of its own"),
+    LATER("random-seed", 0, SL_OPTION_STRING, "N", "repeatable random numbers"),
+    LATER("time-start", 0, SL_OPTION_STRING, "TIME", "start of a clock of the sandbox's own"),
+    LATER("deterministic-dirs", 0, SL_OPTION_FLAG, NULL, "directories are listed in order"),
+    LATER("interactive", 'i', SL_OPTION_FLAG, NULL, "keep the terminal"),
+    LATER("no-supervisor", 0, SL_OPTION_FLAG, NULL, "enforce without a supervisor"),
+    {NULL},
+};
+
+static void run_release(struct run *r)
+{
+	sl_setup_release(&r->setup);
+	sl_list_release(&r->extra_deny);
+	sl_list_release(&r->extra_allow);
+	sl_profile_release(&r->profile);
+	sl_program_release(&r->program);
+	sl_policy_release(&r->policy);
+	r->ruleset_fd = sl_close(r->ruleset_fd);
+	if (r->tmp_dir)
+		sl_tree_remove(r->tmp_dir);
+	free(r->tmp_dir);
+	free(r->path);
+}
+
+/* The profile's file, if one is named, into r->profile. 0 or a status. */
+static int load_profile(struct run *r)
+{
+	const char *key;
+	int line = 0, status;
+
+	if (r->profile_arg && r->profile_file) {
+		sl_say("--profile-file: --profile is given too");
+		return SANDLOCK_STATUS_USAGE;
+	}
+	if (r->profile_file)
+		r->path = sl_xstrdup(r->profile_file);
+	else if (r->profile_arg && !(r->path = sl_profile_arg_path(r->profile_arg)))
+		return SANDLOCK_STATUS_FAILED;
+	if (!r->path)
+		return 0;
+	status = sl_profile_load(r->path, &r->profile);
+	if (status)
+		return status;
+	key = sl_profile_unsupported(&r->profile, &line);
+	if (key && line)
+		sl_say("%s:%d: %s: not supported yet", sl_esc(r->path), line, key);
+	else if (key)
+		sl_say("%s: %s: not supported yet", sl_esc(r->path), key);
+	return key ? SANDLOCK_STATUS_FAILED : 0;
+}
+
+static void add_to_list(struct sl_list *list, const struct sl_list *more)
+{
+	for (size_t i = 0; i < more->len; i++)
+		if (!sl_list_contains(list, more->items[i].text))
+			sl_list_add(list, more->items[i].text, 0);
+}
+
+/* The system calls of the command line, as the profile's. 0 or a status. */
+static int apply_syscalls(struct run *r)
+{
+	for (size_t i = 0; i < r->extra_allow.len; i++) {
+		const char *name = r->extra_allow.items[i].text;
+
+		if (strcmp(name, SL_CALL_GROUP_SYSV_IPC) != 0) {
+			sl_say("--extra-allow-syscall: \"%s\" is not a group that can be "
+			       "allowed: " SL_CALL_GROUP_SYSV_IPC,
+			       sl_esc(name));
+			return SANDLOCK_STATUS_USAGE;
+		}
+	}
+	add_to_list(&r->profile.syscalls.extra_allow, &r->extra_allow);
+	add_to_list(&r->profile.syscalls.extra_deny, &r->extra_deny);
+	if (sl_list_contains(&r->profile.syscalls.extra_allow, SL_CALL_GROUP_SYSV_IPC) &&
+	    sl_list_contains(&r->profile.syscalls.extra_deny, SL_CALL_GROUP_SYSV_IPC)) {
+		sl_say(SL_CALL_GROUP_SYSV_IPC " is both allowed and denied");
+		return SANDLOCK_STATUS_USAGE;
+	}
+	return 0;
+}
+
+/* The private directory, named in the command's environment. 0 or a status. */
+static int make_tmp_dir(struct run *r)
+{
+	static const char *const variables[] = {"TMPDIR", "TMP", "TEMP"};
+	struct sl_error err = SL_ERROR_INIT;
+
+	free(r->tmp_dir);
+	r->tmp_dir = NULL;
+	if (!r->profile.filesystem.tmp_private)
+		return 0;
+	if (sl_tmp_dir_make(&r->tmp_dir, &err) < 0) {
+		sl_say("%s", err.text);
+		return SANDLOCK_STATUS_FAILED;
+	}
+	for (size_t i = 0; i < SL_ARRAY_LEN(variables); i++)
+		sl_program_setenv(&r->program, variables[i], r->tmp_dir);
+	return 0;
+}
+
+static int build_policy(struct run *r)
+{
+	const struct sl_policy_options build = {
+	    .strict = r->strict,
+	    .tmp_dir = r->tmp_dir,
+	    .cli_read = &r->setup.read,
+	    .cli_write = &r->setup.write,
+	    .landlock_abi = sl_landlock_abi(),
+	    .disabled = r->disabled,
+	};
+	struct sl_error err = SL_ERROR_INIT;
+
+	sl_policy_release(&r->policy);
+	r->ruleset_fd = sl_close(r->ruleset_fd);
+	if (sl_policy_build(&r->profile, &build, &r->policy, &r->ruleset_fd, &err) == 0)
+		return 0;
+	sl_say("%s", err.text);
+	return SANDLOCK_STATUS_FAILED;
+}
+
+static void run_once(struct run *r, struct sl_outcome *ret, struct sl_error *err)
+{
+	struct sl_command command = sl_program_command(&r->program, &r->profile);
+	struct sl_observer_options explain = {.tmp_dir = r->tmp_dir, .explain = &r->policy};
+	struct sl_sandbox_options sandbox = {
+	    .name = r->setup.name,
+	    .mode = "run",
+	    .profile = r->path,
+	    .policy = &r->policy,
+	    .ruleset_fd = r->ruleset_fd,
+	    .observer = r->explain ? sl_observer_new(&explain) : NULL,
+	    .extra_deny = &r->policy.extra_deny,
+	    .allow_sysv_ipc = r->policy.allow_sysv_ipc,
+	    .disabled = r->disabled,
+	    .no_network = true,
+	    .timeout_s = r->setup.timeout_s,
+	    .status_fd = r->status_fd,
+	    .tmp_dir = r->tmp_dir,
+	};
+
+	sl_sandbox_run(&command, &sandbox, ret, err);
+	sl_observer_free(sandbox.observer);
+}
+
+/* The kernel takes the file for no program: have it run by the shell, as execvp does. The first attempt's
+ * private directory is gone, and the rules with it. 0 or a status. */
+static int run_by_shell(struct run *r, struct sl_outcome *ret, struct sl_error *err)
+{
+	int status;
+
+	sl_program_use_shell(&r->program);
+	status = make_tmp_dir(r);
+	if (!status)
+		status = build_policy(r);
+	if (!status)
+		run_once(r, ret, err);
+	return status;
+}
+
+/* Run the command. Returns the exit status. */
+static int run_command(struct run *r)
+{
+	struct sl_outcome outcome = {0};
+	struct sl_error err = SL_ERROR_INIT;
+
+	run_once(r, &outcome, &err);
+	if (outcome.kind == SL_OUTCOME_NOT_STARTED && outcome.code == ENOEXEC) {
+		int status;
+
+		err = SL_ERROR_INIT;
+		status = run_by_shell(r, &outcome, &err);
+		if (status)
+			return status;
+	}
+	if (outcome.kind == SL_OUTCOME_NOT_STARTED &&
+	    (outcome.code != EACCES || !sl_start_explain(&r->policy, &r->profile, r->program.path)))
+		sl_say("%s", err.text);
+	if (outcome.kind == SL_OUTCOME_FAILED)
+		sl_say("%s", err.text);
+	return sl_outcome_status(&outcome);
+}
+
+static int run_main(struct run *r, char **words)
+{
+	int status = load_profile(r);
+
+	if (!status)
+		status = apply_syscalls(r);
+	if (status)
+		return status;
+	sl_setup_apply(&r->setup, &r->profile);
+	status = sl_program_find(&r->profile, words, r->setup.exec_shell, &r->program);
+	if (!status)
+		status = sl_degrade_check(sl_landlock_abi(), r->disabled, r->degradable);
+	if (!status)
+		status = make_tmp_dir(r);
+	if (!status)
+		status = build_policy(r);
+	if (status)
+		return status;
+	for (size_t i = 0; i < r->policy.warnings.len; i++)
+		sl_warn("%s", r->policy.warnings.items[i]);
+	return run_command(r);
+}
+
+static int run(const struct sl_cmd *cmd, int argc, char **argv)
+{
+	SL_CLEANUP(run_release) struct run r = {.status_fd = -EBADF, .ruleset_fd = -EBADF};
+	char **words;
+	int status;
+
+	sl_profile_init(&r.profile, 2);
+	status = sl_options_parse(cmd, argc, argv, &r, &words, NULL);
+	return status == SL_PARSED ? run_main(&r, words) : status;
+}
+
+const struct sl_cmd sl_cmd_run = {
+    .name = "run",
+    .operands = "[--] [CMD [ARG...]]",
+    .summary = "run a command with a profile enforced by the kernel",
+    .options = options,
+    .runs_program = true,
+    .max_operands = -1,
+    .complete = SL_COMPLETE_COMMAND,
+    .run = run,
+};
