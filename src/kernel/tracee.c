@@ -197,7 +197,7 @@ static int parse_groups(const char *text, struct sl_creds *creds)
 
 int sl_tracee_creds(pid_t tid, struct sl_creds *ret)
 {
-	char text[STATUS_SIZE];
+	char text[STATUS_SIZE] = "";
 	uint64_t uid[4], gid[4], caps, mask, tgid, ppid;
 	int r = read_status(tid, text);
 
@@ -225,7 +225,7 @@ int sl_tracee_creds(pid_t tid, struct sl_creds *ret)
 
 static pid_t status_pid(pid_t tid, const char *key)
 {
-	char text[STATUS_SIZE];
+	char text[STATUS_SIZE] = "";
 	uint64_t value;
 	int r = read_status(tid, text);
 
