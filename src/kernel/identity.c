@@ -1,13 +1,13 @@
 /*
  * identity.c - taking on another process's file-system identity in the calling thread (tracee.h).
  *
- * The libc wrappers change every thread, so these are the raw calls, each of which the kernel applies to the calling
- * thread alone: setgroups, setfsgid, setfsuid, capset. What they did is read back before anything is done with it.
- * Where it cannot be undone the process is ended: the kernel then refuses what would have been answered, which is
- * the safe side.
+ * The libc wrappers change every thread, so these are the raw calls, each of which the kernel applies to the
+ * calling thread alone: setgroups, setfsgid, setfsuid, capset. What they did is read back before anything is
+ * done with it. Where it cannot be undone the process is ended: the kernel then refuses what would have been
+ * answered, which is the safe side.
  *
- * The usual case is a caller that has exactly our identity. Ours is read once a thread and kept; the comparison costs
- * no system call.
+ * The usual case is a caller that has exactly our identity. Ours is read once a thread and kept; the
+ * comparison costs no system call.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -27,8 +27,8 @@ struct sl_identity {
 	uint64_t cap_permitted, cap_inheritable;
 };
 
-/* This thread's own identity outside of assume/restore. Kept because it is compared with every caller's; nothing else
- * in the tool changes it. */
+/* This thread's own identity outside of assume/restore. Kept because it is compared with every caller's;
+ * nothing else in the tool changes it. */
 static _Thread_local struct {
 	bool known;
 	struct sl_creds creds;
@@ -152,7 +152,8 @@ void sl_identity_restore(struct sl_identity *saved)
 	if (!saved)
 		return;
 	caps = (struct cap_sets){saved->own.cap_effective, saved->cap_permitted, saved->cap_inheritable};
-	/* The capabilities first: setting the ids back needs them. A process that has none set no groups either. */
+	/* The capabilities first: setting the ids back needs them. A process that has none set no groups
+	 * either. */
 	if (set_caps(&caps) < 0 ||
 	    !change(&saved->own, groups_are(&saved->own) ? &saved->own : &unknown, &caps) ||
 	    !groups_are(&saved->own))

@@ -1,7 +1,8 @@
 /*
- * mappings.c - see mappings.h. /proc/PID/maps writes a newline of a name as \012 and leaves a backslash as it is, and
- * appends " (deleted)" to a name that is gone: a file's own name may look like either. The rare line that does is
- * settled by the link in /proc/PID/map_files, which escapes nothing, and by the inode number that the line has.
+ * mappings.c - see mappings.h. /proc/PID/maps writes a newline of a name as \012 and leaves a backslash as it
+ * is, and appends " (deleted)" to a name that is gone: a file's own name may look like either. The rare line
+ * that does is settled by the link in /proc/PID/map_files, which escapes nothing, and by the inode number
+ * that the line has.
  */
 #include "kernel/mappings.h"
 
@@ -58,8 +59,8 @@ static void unescape(pid_t pid, const struct line *l, char path[PATH_MAX])
 	*out = '\0';
 }
 
-/* Cut " (deleted)" off, unless a file of just that name is what is mapped. The device is not compared: maps and stat do
- * not agree about it on some file systems. */
+/* Cut " (deleted)" off, unless a file of just that name is what is mapped. The device is not compared: maps
+ * and stat do not agree about it on some file systems. */
 static bool cut_deleted(char *path, uint64_t inode)
 {
 	size_t len = strlen(path), suffix = strlen(DELETED);

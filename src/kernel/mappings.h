@@ -15,12 +15,12 @@ struct sl_mapping {
 	bool deleted;	  /* the name is gone, or was never one (memfd, shared memory) */
 };
 
-/* Visit the executable file mappings of a process in the order of their addresses, neighbours of the same file once.
- * 0; -ESRCH; -EACCES or -EPERM where the process is closed to us. */
+/* Visit the executable file mappings of a process in the order of their addresses, neighbours of the same
+ * file once. 0; -ESRCH; -EACCES or -EPERM where the process is closed to us. */
 int sl_tracee_mappings(pid_t pid, void (*visit)(const struct sl_mapping *mapping, void *arg), void *arg);
 
-/* The program of a process (/proc/PID/exe), as sl_resolve() gives objects. -ENOENT: it has none (a kernel thread, or a
- * process that is ending); -ESRCH; -EACCES. */
+/* The program of a process (/proc/PID/exe), as sl_resolve() gives objects. -ENOENT: it has none (a kernel
+ * thread, or a process that is ending); -ESRCH; -EACCES. */
 int sl_tracee_exe(pid_t pid, struct sl_resolved *ret);
 
 #endif

@@ -1,20 +1,21 @@
 /*
- * resolve-walk.c - a path walked component by component, as fs/namei.c does it, for one thread that is not ourselves.
+ * resolve-walk.c - a path walked component by component, as fs/namei.c does it, for one thread that is not
+ * ourselves.
  *
- * Each component is opened with O_PATH | O_NOFOLLOW relative to the one before, so the kernel checks permissions and
- * finds mounts, and never follows a link. What a link means is decided here:
+ * Each component is opened with O_PATH | O_NOFOLLOW relative to the one before, so the kernel checks
+ * permissions and finds mounts, and never follows a link. What a link means is decided here:
  *
  * - text: put in front of what remains of the path, "/" being the caller's root;
  * - "self" and "thread-self" in the root of procfs: the caller's numbers instead of ours;
- * - a magic link of procfs (fd/N, cwd, root, exe, ns/x …): followed by the kernel, which jumps to the object of the
- *   process whose entry the link is in. As the kernel asks whether WE may do that, the entry must not be our own, and
- *   somebody else's only if the caller may follow it.
+ * - a magic link of procfs (fd/N, cwd, root, exe, ns/x …): followed by the kernel, which jumps to the object
+ * of the process whose entry the link is in. As the kernel asks whether WE may do that, the entry must not be
+ * our own, and somebody else's only if the caller may follow it.
  *
- * The numbers below /proc mean what we take them for only if that procfs shows our own process under our own number:
- * in another pid namespace's every link is refused.
+ * The numbers below /proc mean what we take them for only if that procfs shows our own process under our own
+ * number: in another pid namespace's every link is refused.
  *
- * Limits are the kernel's: 40 links in all, PATH_MAX a link's text; a component's length is judged by its file
- * system.
+ * Limits are the kernel's: 40 links in all, PATH_MAX a link's text; a component's length is judged by its
+ * file system.
  */
 #include "kernel/resolve-walk.h"
 
@@ -28,21 +29,21 @@
 #include "base/strbuf.h"
 #include "kernel/tracee.h"
 
-#define MAX_LINKS	 40
-#define PROC_ROOT_INO	 1
-#define PROC_DEPTH	 5 /* of a magic link below the root of procfs: PID/task/TID/fd/N */
-#define F_NOSYMFOLLOW	 0x2000 /* statfs f_flags: mounted with nosymfollow */
-#define SCOPED		 (RESOLVE_BENEATH | RESOLVE_IN_ROOT)
-#define STICKY_FOR_ALL	 (S_ISVTX | S_IWOTH)
+#define MAX_LINKS      40
+#define PROC_ROOT_INO  1
+#define PROC_DEPTH     5      /* of a magic link below the root of procfs: PID/task/TID/fd/N */
+#define F_NOSYMFOLLOW  0x2000 /* statfs f_flags: mounted with nosymfollow */
+#define SCOPED	       (RESOLVE_BENEATH | RESOLVE_IN_ROOT)
+#define STICKY_FOR_ALL (S_ISVTX | S_IWOTH)
 
 struct walk {
 	pid_t tid;
 	const struct sl_resolve_opts *opts;
 	struct sl_identity **identity; /* ours, where the caller's was taken on */
-	int root; /* the caller's, or where RESOLVE_BENEATH and IN_ROOT end */
-	int cur;  /* the directory that the next component is looked up in */
+	int root;		       /* the caller's, or where RESOLVE_BENEATH and IN_ROOT end */
+	int cur;		       /* the directory that the next component is looked up in */
 	int links;
-	bool root_known; /* the kernel has needed the root so far */
+	bool root_known;       /* the kernel has needed the root so far */
 	struct sl_strbuf rest; /* what is still to be walked, from pos on */
 	size_t pos;
 	char name[PATH_MAX]; /* the component at hand */
@@ -121,7 +122,8 @@ static int jump_to_root(struct walk *w)
 
 	if (w->opts->resolve & RESOLVE_BENEATH)
 		return -EXDEV;
-	/* As nd_jump_root() has it: with a root that it did not look up yet, any directory is on another mount. */
+	/* As nd_jump_root() has it: with a root that it did not look up yet, any directory is on another
+	 * mount. */
 	if (w->opts->resolve & RESOLVE_NO_XDEV && w->cur >= 0 && !w->root_known)
 		return -EXDEV;
 	w->root_known = true;
@@ -217,8 +219,8 @@ static pid_t current_entry(struct walk *w)
 	return tgid;
 }
 
-/* Open a component. In its own /proc entry a process may look whatever its identity and dumpability, so what is closed
- * there to the identity that was taken on is tried with ours. */
+/* Open a component. In its own /proc entry a process may look whatever its identity and dumpability, so what
+ * is closed there to the identity that was taken on is tried with ours. */
 static int open_component(struct walk *w, const char *name, int flags, uint64_t resolve)
 {
 	int fd = open_with(w->cur, name, flags, resolve);
@@ -328,8 +330,8 @@ static int follow_proc(struct walk *w, int link)
 	return follow_text(w, link);
 }
 
-/* fs.protected_symlinks: the last link of a path, in a sticky directory that everybody may write. Whether it is on is not
- * for everybody to read, so the kernel is asked: it checks that before where the link leads. */
+/* fs.protected_symlinks: the last link of a path, in a sticky directory that everybody may write. Whether it
+ * is on is not for everybody to read, so the kernel is asked: it checks that before where the link leads. */
 static int check_protected(const struct walk *w, const struct stat *link)
 {
 	struct stat dir;

@@ -16,8 +16,8 @@
 #define DELETED	   " (deleted)"
 #define ROOT_CACHE 256 /* thread ids whose root was compared */
 
-/* The fast way has no answer: walk. MISSING: it met ENOENT behind a symbolic link, which may be our /proc/self. No
- * errno value is as large. */
+/* The fast way has no answer: walk. MISSING: it met ENOENT behind a symbolic link, which may be our
+ * /proc/self. No errno value is as large. */
 #define NEED_WALK    (-100000)
 #define WALK_MISSING (-100001)
 
@@ -75,8 +75,8 @@ static bool same_object(const struct statx *a, const struct statx *b)
 	return a->stx_ino == b->stx_ino && same_device(a, b);
 }
 
-/* The text ends in " (deleted)". It may be the file's own name, and the kernel writes memfds and their like as deleted
- * files in the root directory: those are on a mount that has no place there. */
+/* The text ends in " (deleted)". It may be the file's own name, and the kernel writes memfds and their like
+ * as deleted files in the root directory: those are on a mount that has no place there. */
 static int judge_deleted(struct sl_resolved *ret, size_t len)
 {
 	struct statx object, other;
@@ -123,8 +123,8 @@ int sl_resolve_name(struct sl_resolved *ret, int flags)
 	}
 	if (!(flags & SL_RESOLVE_VERIFY) || ret->deleted || ret->anonymous)
 		return 0;
-	if (stat_fd(ret->fd, &object) < 0 || stat_name(ret->path, &other) < 0 || !same_object(&object, &other) ||
-	    object.stx_mnt_id != other.stx_mnt_id)
+	if (stat_fd(ret->fd, &object) < 0 || stat_name(ret->path, &other) < 0 ||
+	    !same_object(&object, &other) || object.stx_mnt_id != other.stx_mnt_id)
 		return -ESTALE;
 	return 0;
 }
@@ -144,8 +144,8 @@ static bool has_number(const char *path)
 	return false;
 }
 
-/* May the object behind fd, found through symbolic links, be in our own /proc entry instead of the caller's? Another
- * process's entry is walked once more for nothing; that is rare. */
+/* May the object behind fd, found through symbolic links, be in our own /proc entry instead of the caller's?
+ * Another process's entry is walked once more for nothing; that is rare. */
 static bool may_be_own(int fd, const char *name)
 {
 	struct statfs fs;
@@ -153,9 +153,10 @@ static bool may_be_own(int fd, const char *name)
 	return has_number(name) && (fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC);
 }
 
-/* Open as ourselves where that is the same as for the caller; j->ret->path and named are filled when the way there told
- * the name. Without symbolic links every answer, an error too, is the caller's. Behind one only a success is, and
- * only outside of our own /proc entry: "/proc/self/fd/9" may be missing for us and there for the caller. */
+/* Open as ourselves where that is the same as for the caller; j->ret->path and named are filled when the way
+ * there told the name. Without symbolic links every answer, an error too, is the caller's. Behind one only a
+ * success is, and only outside of our own /proc entry: "/proc/self/fd/9" may be missing for us and there for
+ * the caller. */
 static int open_fast(struct job *j, const char *path, int flags)
 {
 	uint64_t resolve = j->opts->resolve & ~(uint64_t)RESOLVE_CACHED;
@@ -180,12 +181,14 @@ static int open_fast(struct job *j, const char *path, int flags)
 	if (n < 0 || may_be_own(fd, j->ret->path))
 		return NEED_WALK;
 	/* The text of a deleted object is judged by sl_resolve_name(). */
-	j->named = j->ret->path[0] == '/' && j->ret->path[n - 1] != ')' && !(j->opts->flags & SL_RESOLVE_VERIFY);
+	j->named =
+	    j->ret->path[0] == '/' && j->ret->path[n - 1] != ')' && !(j->opts->flags & SL_RESOLVE_VERIFY);
 	return SL_TAKE_FD(fd);
 }
 
-/* Split path into its directory part, written to dir, and its last component, written to name. False where there is no
- * name that could be created or removed: "", "/", "." or "..", and where it is too long for the caller's buffer. */
+/* Split path into its directory part, written to dir, and its last component, written to name. False where
+ * there is no name that could be created or removed: "", "/", "." or "..", and where it is too long for the
+ * caller's buffer. */
 static bool split(const char *path, char dir[PATH_MAX], char name[NAME_MAX + 1])
 {
 	size_t end = strlen(path);
@@ -196,7 +199,8 @@ static bool split(const char *path, char dir[PATH_MAX], char name[NAME_MAX + 1])
 	for (start = end; start && path[start - 1] != '/';)
 		start--;
 	len = end - start;
-	if (!len || len > NAME_MAX || (path[start] == '.' && (len == 1 || (len == 2 && path[start + 1] == '.'))))
+	if (!len || len > NAME_MAX ||
+	    (path[start] == '.' && (len == 1 || (len == 2 && path[start + 1] == '.'))))
 		return false;
 	memcpy(name, path + start, len);
 	name[len] = '\0';
@@ -207,8 +211,8 @@ static bool split(const char *path, char dir[PATH_MAX], char name[NAME_MAX + 1])
 	return true;
 }
 
-/* ENOENT behind a symbolic link: it is the caller's too if the directory that lacks the name is found to be nobody's
- * /proc entry. Loaders look for many names that are not there, so this saves walks. */
+/* ENOENT behind a symbolic link: it is the caller's too if the directory that lacks the name is found to be
+ * nobody's /proc entry. Loaders look for many names that are not there, so this saves walks. */
 static int settle_missing(struct job *j)
 {
 	char path[PATH_MAX], dir[PATH_MAX], name[NAME_MAX + 1];

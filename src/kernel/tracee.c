@@ -1,9 +1,10 @@
 /*
- * tracee.c - see tracee.h. Memory goes through process_vm_readv(2), one system call without a descriptor; where that is
- * refused (a kernel built without it, an outer sandbox) through /proc/TID/mem, which the kernel guards in the same way.
+ * tracee.c - see tracee.h. Memory goes through process_vm_readv(2), one system call without a descriptor;
+ * where that is refused (a kernel built without it, an outer sandbox) through /proc/TID/mem, which the kernel
+ * guards in the same way.
  *
- * Credentials are parsed from one read of /proc/TID/status. The kernel escapes the process's name there, so no line of
- * that file can be forged by the process.
+ * Credentials are parsed from one read of /proc/TID/status. The kernel escapes the process's name there, so
+ * no line of that file can be forged by the process.
  */
 #include "kernel/tracee.h"
 
@@ -17,7 +18,8 @@
 
 #include "base/macros.h"
 
-/* The smallest page of any architecture: never reading past a multiple of it never touches an unasked page. */
+/* The smallest page of any architecture: never reading past a multiple of it never touches an unasked page.
+ */
 #define PAGE 4096u
 /* Most paths are shorter: a whole page would cost more to copy than it saves. */
 #define FIRST_READ 256u
@@ -246,7 +248,8 @@ pid_t sl_tracee_ppid(pid_t pid)
 
 bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor)
 {
-	/* Parent links cannot form a circle, but they change while they are followed: bound the way all the same. */
+	/* Parent links cannot form a circle, but they change while they are followed: bound the way all the
+	 * same. */
 	for (int steps = 0; pid > 0 && steps < 65536; steps++) {
 		if (pid == ancestor)
 			return true;

@@ -1,7 +1,8 @@
 /*
  * tracee.h - reading a waiting caller: its memory, its credentials, its place in the process tree.
  *
- * All of it is for copying once and deciding on the copy; after copying, check sl_notif_valid() before acting.
+ * All of it is for copying once and deciding on the copy; after copying, check sl_notif_valid() before
+ * acting.
  */
 #ifndef SL_KERNEL_TRACEE_H
 #define SL_KERNEL_TRACEE_H
@@ -17,8 +18,8 @@ int sl_tracee_read(pid_t tid, uint64_t addr, void *buf, size_t len);
 /* Copy len bytes to the thread's memory. */
 int sl_tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t len);
 
-/* Copy a NUL-terminated string of at most size-1 bytes, without touching a page past its end. Returns its length;
- * -ENAMETOOLONG; -EFAULT; -EPERM; -ESRCH. */
+/* Copy a NUL-terminated string of at most size-1 bytes, without touching a page past its end. Returns its
+ * length; -ENAMETOOLONG; -EFAULT; -EPERM; -ESRCH. */
 ssize_t sl_tracee_read_string(pid_t tid, uint64_t addr, char *buf, size_t size);
 
 #define SL_GROUPS_MAX 256
@@ -42,8 +43,9 @@ pid_t sl_tracee_ppid(pid_t pid);
 /* Is pid equal to ancestor, or a descendant of it by parent links? */
 bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor);
 
-/* Take on the file-system identity of creds in the calling thread only (raw system calls): supplementary groups,
- * fsgid, fsuid, effective capabilities. Fails closed: on error the identity is restored and -EPERM returned. */
+/* Take on the file-system identity of creds in the calling thread only (raw system calls): supplementary
+ * groups, fsgid, fsuid, effective capabilities. Fails closed: on error the identity is restored and -EPERM
+ * returned. */
 struct sl_identity;
 int sl_identity_assume(const struct sl_creds *creds, struct sl_identity **ret_saved);
 void sl_identity_restore(struct sl_identity *saved);

@@ -1,8 +1,9 @@
 /*
- * Unit tests of kernel/resolve.h, most of them one comparison: a child makes the real call on a random path in a random
- * tree and says errno, device and inode; what sl_resolve() finds for the child must be the same. The child and the test
- * have different objects under the same descriptor numbers, different working directories, and where it is possible
- * different roots, so whatever is looked up as the wrong one of the two shows.
+ * Unit tests of kernel/resolve.h, most of them one comparison: a child makes the real call on a random path
+ * in a random tree and says errno, device and inode; what sl_resolve() finds for the child must be the same.
+ * The child and the test have different objects under the same descriptor numbers, different working
+ * directories, and where it is possible different roots, so whatever is looked up as the wrong one of the two
+ * shows.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -26,10 +27,10 @@
 #include "kernel/resolve.h"
 #include "kernel/tracee.h"
 
-#define USER   65534
+#define USER	    65534
 #define NOBODY_ELSE 12345
-#define BROKEN 250
-#define PATHS  3000
+#define BROKEN	    250
+#define PATHS	    3000
 
 static char base[] = "/var/tmp/sandlock-test-resolve-XXXXXX";
 static char top[64]; /* the directory of one test */
@@ -55,19 +56,49 @@ static const char long_name[] =
     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"; /* 255 bytes */
-static const char *const names[] = {"a", "b", "c", "d", "e (deleted)", "new\nline", "\xff\xfe", "17", long_name};
+static const char *const names[] = {"a",	 "b",	     "c",  "d",	     "e (deleted)",
+				    "new\nline", "\xff\xfe", "17", long_name};
 /* Ways that lead through somebody's identity, or end there. */
 static const char *const special[] = {
-    "/proc/self/cwd",	     "/proc/self/root",	 "/proc/self/fd/20",	 "/proc/self/fd/21",
-    "/proc/self/fd/22",	     "/proc/self/fd/23", "/proc/self/fd/24",	 "/proc/self/fd/25",
-    "/proc/thread-self/cwd", "/dev/fd/20",	 "/dev/fd/24",		 "/dev/fd/25",
-    "/dev/stdin",	     "/dev/stdout",	 "/proc/self",		 "/proc/self/exe",
-    "/proc/mounts",	     "/proc/net",	 "/proc/thread-self/fd", "/proc/self/task",
-    "/proc/self/status",     "/dev/tty",	 "/proc/self/../self",	 "/proc/thread-self/../../fd/20",
-    "/proc/self/ns/mnt",     "/proc/1/root",	 "/proc/self/fd",	 "/proc/self/nothing",
-    "/proc/self/fd/20/..",   "/proc/self/cwd/.", "/proc/sys/kernel",	 "/dev/null",
-    "/",		     "/..",		 "/etc",		 "/proc/self/root/proc/self/cwd",
-    "../proc/self/fd/20",    "../proc/self/cwd", "../dev/fd",
+    "/proc/self/cwd",
+    "/proc/self/root",
+    "/proc/self/fd/20",
+    "/proc/self/fd/21",
+    "/proc/self/fd/22",
+    "/proc/self/fd/23",
+    "/proc/self/fd/24",
+    "/proc/self/fd/25",
+    "/proc/thread-self/cwd",
+    "/dev/fd/20",
+    "/dev/fd/24",
+    "/dev/fd/25",
+    "/dev/stdin",
+    "/dev/stdout",
+    "/proc/self",
+    "/proc/self/exe",
+    "/proc/mounts",
+    "/proc/net",
+    "/proc/thread-self/fd",
+    "/proc/self/task",
+    "/proc/self/status",
+    "/dev/tty",
+    "/proc/self/../self",
+    "/proc/thread-self/../../fd/20",
+    "/proc/self/ns/mnt",
+    "/proc/1/root",
+    "/proc/self/fd",
+    "/proc/self/nothing",
+    "/proc/self/fd/20/..",
+    "/proc/self/cwd/.",
+    "/proc/sys/kernel",
+    "/dev/null",
+    "/",
+    "/..",
+    "/etc",
+    "/proc/self/root/proc/self/cwd",
+    "../proc/self/fd/20",
+    "../proc/self/cwd",
+    "../dev/fd",
 };
 
 /* One to five components; in front of them a directory, or one of the special ways. */
@@ -164,7 +195,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void remove_base(void)
 {
-	/* As an ordinary user a closed directory can only be read after it was opened up, so level by level. */
+	/* As an ordinary user a closed directory can only be read after it was opened up, so level by level.
+	 */
 	for (int i = 0; i < 8 && access(base, F_OK) == 0; i++) {
 		nftw(base, open_up, 16, FTW_PHYS);
 		nftw(base, remove_one, 16, FTW_PHYS | FTW_DEPTH);
@@ -287,7 +319,8 @@ static void place_all(bool its)
 static void become(uid_t uid, bool closed)
 {
 	if (uid && geteuid() == 0)
-		need(setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0,
+		need(setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 &&
+			 setresuid(uid, uid, uid) == 0,
 		     "become");
 	need(prctl(PR_SET_DUMPABLE, closed ? 0 : 1) == 0, "dumpable");
 }
@@ -392,14 +425,14 @@ static void check_name(const struct sl_resolved *r, const struct stat *object, c
 		ck_assert_msg(errno == EACCES && geteuid() != 0, "'%s': %s: %m", what, r->path);
 		return;
 	}
-	ck_assert_msg(st.st_dev == object->st_dev && st.st_ino == object->st_ino, "'%s': %s is another object", what,
-		      r->path);
+	ck_assert_msg(st.st_dev == object->st_dev && st.st_ino == object->st_ino,
+		      "'%s': %s is another object", what, r->path);
 }
 
 static void describe(struct sl_strbuf *b, const struct request *q)
 {
-	sl_strbuf_addf(b, "op %d dirfd %d flags %#x resolve %#llx '%s'", q->op, q->dirfd, (unsigned int)q->flags,
-		       (unsigned long long)q->resolve, q->path);
+	sl_strbuf_addf(b, "op %d dirfd %d flags %#x resolve %#llx '%s'", q->op, q->dirfd,
+		       (unsigned int)q->flags, (unsigned long long)q->resolve, q->path);
 }
 
 static void compare_look(const struct subject *s, const struct request *q)
@@ -415,11 +448,12 @@ static void compare_look(const struct subject *s, const struct request *q)
 		flags = SL_RESOLVE_EMPTY;
 	describe(&what, q);
 	got = resolve_as(s, q, flags, r);
-	ck_assert_msg(-got == real.error, "%s: kernel %s, we %s", what.data, strerror(real.error), strerror(-got));
+	ck_assert_msg(-got == real.error, "%s: kernel %s, we %s", what.data, strerror(real.error),
+		      strerror(-got));
 	if (got == 0) {
 		ck_assert_int_eq(fstat(r->fd, &st), 0);
-		ck_assert_msg(st.st_dev == real.dev && st.st_ino == real.ino, "%s: another object: %s", what.data,
-			      r->path);
+		ck_assert_msg(st.st_dev == real.dev && st.st_ino == real.ino, "%s: another object: %s",
+			      what.data, r->path);
 		check_name(r, &st, what.data);
 	} else {
 		ck_assert(r->fd < 0 && r->parent_fd < 0);
@@ -437,17 +471,18 @@ static bool leaves_tree(const struct sl_resolved *r)
 }
 
 /* Something was made: it stands where it was said that it would, and is removed again. */
-static void check_made(const struct request *q, const struct sl_resolved *r, const struct reply *real, const char *what)
+static void check_made(const struct request *q, const struct sl_resolved *r, const struct reply *real,
+		       const char *what)
 {
 	struct stat st, named;
 	int flag = q->op == OP_MKDIR ? AT_REMOVEDIR : 0;
 
 	ck_assert_int_ge(r->parent_fd, 0);
-	ck_assert_msg(fstatat(r->parent_fd, r->name, &st, AT_SYMLINK_NOFOLLOW) == 0, "%s: made elsewhere than %s",
-		      what, r->path);
+	ck_assert_msg(fstatat(r->parent_fd, r->name, &st, AT_SYMLINK_NOFOLLOW) == 0,
+		      "%s: made elsewhere than %s", what, r->path);
 	if (q->op == OP_CREATE)
-		ck_assert_msg(st.st_dev == real->dev && st.st_ino == real->ino, "%s: another object: %s", what,
-			      r->path);
+		ck_assert_msg(st.st_dev == real->dev && st.st_ino == real->ino, "%s: another object: %s",
+			      what, r->path);
 	if (lstat(r->path, &named) == 0)
 		ck_assert_msg(named.st_ino == st.st_ino, "%s: named %s", what, r->path);
 	else
@@ -455,14 +490,16 @@ static void check_made(const struct request *q, const struct sl_resolved *r, con
 	ck_assert_msg(unlinkat(r->parent_fd, r->name, flag) == 0, "%s: %m", what);
 }
 
-/* What open(O_CREAT) or mkdir say for a found or missing object: 0 or errno. Permission to write the directory or to
- * read the object is not the resolver's: -1 where that may decide. */
+/* What open(O_CREAT) or mkdir say for a found or missing object: 0 or errno. Permission to write the
+ * directory or to read the object is not the resolver's: -1 where that may decide. */
 static int expected(const struct request *q, const struct sl_resolved *r, int got)
 {
 	struct stat st;
 
 	if (q->op == OP_MKDIR)
-		return got ? (got == -ENOTDIR && r->trailing_slash ? -1 : -got) : r->fd >= 0 || !r->name[0] ? EEXIST : 0;
+		return got			   ? (got == -ENOTDIR && r->trailing_slash ? -1 : -got)
+		       : r->fd >= 0 || !r->name[0] ? EEXIST
+						   : 0;
 	if (got)
 		return -got;
 	if (r->fd < 0)
@@ -493,11 +530,13 @@ static void compare_parent(const struct subject *s, const struct request *q)
 	if (want == 0 && nofollow && r->fd >= 0)
 		want = EEXIST;
 	if (got && real.error == EISDIR)
-		; /* open(O_CREAT) says it of a slash at the end, of the path or of a link, before it looks further */
+		; /* open(O_CREAT) says it of a slash at the end, of the path or of a link, before it looks
+		     further */
 	else if (want > 0 || (want == 0 && !real.error))
 		ck_assert_msg(want == real.error || (nofollow && r->fd >= 0 && real.error == EEXIST) ||
 				  (r->parent_fd >= 0 && real.error == EACCES),
-			      "%s: kernel %s, we %s (%d)", what.data, strerror(real.error), strerror(want), got);
+			      "%s: kernel %s, we %s (%d)", what.data, strerror(real.error), strerror(want),
+			      got);
 	else if (want == 0)
 		ck_assert_msg(real.error == EACCES || real.error == EPERM, "%s: kernel %s", what.data,
 			      strerror(real.error));
@@ -506,7 +545,8 @@ static void compare_parent(const struct subject *s, const struct request *q)
 		check_made(q, r, &real, what.data);
 	} else if (!real.error) {
 		ck_assert_int_eq(fstat(r->fd, &st), 0);
-		ck_assert_msg(st.st_dev == real.dev && st.st_ino == real.ino, "%s: another object", what.data);
+		ck_assert_msg(st.st_dev == real.dev && st.st_ino == real.ino, "%s: another object",
+			      what.data);
 	}
 	sl_resolved_release(r);
 	free(r);
@@ -516,7 +556,7 @@ static void random_request(struct request *q, const struct subject *s)
 {
 	static const int dirfds[] = {AT_FDCWD, AT_FDCWD, AT_FDCWD, FD_DIR,	FD_FILE, FD_PIPE,
 				     FD_GONE,  FD_OURS,	 FD_ITS,   FD_GONE_DIR, -7};
-	static const uint64_t resolves[] = {RESOLVE_BENEATH,	 RESOLVE_IN_ROOT, RESOLVE_NO_XDEV,
+	static const uint64_t resolves[] = {RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_XDEV,
 					    RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS};
 	SL_STRBUF path = SL_STRBUF_INIT;
 
@@ -575,7 +615,7 @@ static const struct variant {
     {0, 0, true, true, false, false},
     {USER, 0, true, true, false, true},
 };
-#define SEEDS  2
+#define SEEDS 2
 
 START_TEST(as_the_kernel)
 {
@@ -627,7 +667,8 @@ START_TEST(deleted_names)
 	expect_path("x (deleted)");
 	sl_resolved_release(&r);
 
-	/* One of two names of a file is removed; a stranger takes the name that the kernel's text would be. */
+	/* One of two names of a file is removed; a stranger takes the name that the kernel's text would be.
+	 */
 	make_file(AT_FDCWD, "y");
 	ck_assert_int_eq(link("y", "other"), 0);
 	ck_assert_int_eq(sl_resolve(s.tid, AT_FDCWD, "y", 0, &r), 0);
@@ -812,7 +853,8 @@ START_TEST(parents)
 	ck_assert_str_eq(r.name, "new");
 	expect_path("d/new");
 	sl_resolved_release(&r);
-	ck_assert_int_eq(sl_resolve(s.tid, AT_FDCWD, "dangling", SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, &r), 0);
+	ck_assert_int_eq(sl_resolve(s.tid, AT_FDCWD, "dangling", SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, &r),
+			 0);
 	ck_assert(r.fd >= 0);
 	expect_path("dangling");
 	sl_resolved_release(&r);
@@ -820,8 +862,8 @@ START_TEST(parents)
 	ck_assert(r.fd < 0 && r.trailing_slash);
 	expect_path("d/more");
 	sl_resolved_release(&r);
-	ck_assert_int_eq(sl_resolve(s.tid, AT_FDCWD, "dangling/", SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, &r),
-			 -ENOTDIR);
+	ck_assert_int_eq(
+	    sl_resolve(s.tid, AT_FDCWD, "dangling/", SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, &r), -ENOTDIR);
 	ck_assert_int_eq(sl_resolve(s.tid, AT_FDCWD, "/", SL_RESOLVE_PARENT, &r), 0);
 	ck_assert(r.fd >= 0 && r.parent_fd < 0 && !*r.name);
 	ck_assert_str_eq(r.path, "/");

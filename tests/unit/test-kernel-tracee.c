@@ -1,6 +1,6 @@
 /*
- * Unit tests of kernel/tracee.h, its identity part and kernel/mappings.h. Each works on a child that waits; what it
- * should have is what the child itself was told to become.
+ * Unit tests of kernel/tracee.h, its identity part and kernel/mappings.h. Each works on a child that waits;
+ * what it should have is what the child itself was told to become.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -275,7 +275,8 @@ static uint64_t own_effective(void)
 
 static void be_user(void)
 {
-	need(setgroups(3, some_groups) == 0 && setresgid(USER, USER, USER) == 0 && setresuid(USER, USER, USER) == 0,
+	need(setgroups(3, some_groups) == 0 && setresgid(USER, USER, USER) == 0 &&
+		 setresuid(USER, USER, USER) == 0,
 	     "ids");
 }
 
