@@ -16,6 +16,7 @@
 #include "observe/event.h"
 
 #define TTY_CONTROLLING makedev(5, 0)
+#define PROCESS_TTY	7 /* field of /proc/PID/stat */
 #define OPEN_FLAGS_KNOWN                                                                                     \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT |    \
 	 O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE | FASYNC | 0100000)
@@ -84,21 +85,9 @@ static int read_opening(struct sl_event *e, struct opening *ret)
 /* Has the caller a controlling terminal? /dev/tty cannot be opened without one (ENXIO). */
 static bool has_terminal(pid_t tid)
 {
-	char path[64], text[1024], *at;
-	SL_CLOSE int fd = -EBADF;
-	ssize_t n;
-	int tty = 0;
+	uint64_t number;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return true;
-	text[n] = '\0';
-	at = strrchr(text, ')'); /* state, ppid, pgrp, session, tty_nr */
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %d", &tty) != 1)
-		return true;
-	return tty != 0;
+	return sl_process_field(tid, PROCESS_TTY, &number) < 0 || number;
 }
 
 /* Terminals: whatever they are opened for, every libc asks for their settings (TCGETS), which Landlock counts as a

@@ -17,6 +17,7 @@
 #define SCRIPT_BYTES   256 /* BINPRM_BUF_SIZE: how much of a "#!" line the kernel sees */
 #define SCRIPT_LEVELS  5   /* exec_binprm() gives up beyond (ELOOP) */
 #define PHDRS_MAX      512
+#define PROCESS_STACK  28 /* field of /proc/PID/stat */
 #define EXEC_RIGHTS    (SL_RIGHT_EXEC | SL_RIGHT_READ)
 
 #if defined(__x86_64__)
@@ -222,24 +223,13 @@ static int load_chain(struct sl_event *e, struct sl_resolved *at)
 	}
 }
 
-/* Field 28 of /proc/PID/stat, the start of the stack: each image has its own. 0 when it cannot be seen. */
+/* The start of the stack: each image has its own. 0 when it cannot be seen. */
 static uint64_t image_stack(pid_t pid)
 {
-	char path[64], text[2048], *at;
-	SL_CLOSE int fd = -EBADF;
-	ssize_t n;
+	uint64_t stack = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	at = strrchr(text, ')');
-	for (int field = 2; at && field < 28; field++) {
-		at = strchr(at + 1, ' ');
-	}
-	return at ? strtoull(at, NULL, 10) : 0;
+	sl_process_field(pid, PROCESS_STACK, &stack);
+	return stack;
 }
 
 static void expect_image(struct sl_observer *o, pid_t pid)

@@ -219,7 +219,7 @@ int sl_may_remove(struct sl_event *e, const struct sl_resolved *at, const struct
 int sl_directory_empty(int fd)
 {
 	SL_CLOSEDIR DIR *dir = NULL;
-	SL_CLOSE int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
 	const struct dirent *entry;
 
 	if (readable < 0)
@@ -227,9 +227,10 @@ int sl_directory_empty(int fd)
 	if (readable < 0)
 		return 0;
 	dir = fdopendir(readable);
-	if (!dir)
+	if (!dir) {
+		sl_close(readable);
 		return 0;
-	readable = -EBADF; /* the stream's now */
+	}
 	while ((entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			return -ENOTEMPTY;

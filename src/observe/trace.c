@@ -92,7 +92,7 @@ void sl_event_trace(const struct sl_event *e, int outcome)
 	const char *name = outcome < 0 ? strerrorname_np(-outcome) : "ok";
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	json_object_set_new(line, "time", json_real((double)now.tv_sec + (double)(now.tv_nsec / 1000) / 1e6));
+	json_object_set_new(line, "time", json_real((double)now.tv_sec + (double)now.tv_nsec / 1e9));
 	json_object_set_new(line, "pid", json_integer(e->tid));
 	set_program(e, line);
 	json_object_set_new(line, "call", json_string(e->call->name));
@@ -103,7 +103,7 @@ void sl_event_trace(const struct sl_event *e, int outcome)
 	json_object_set_new(line, "outcome", json_string(name ? name : "error"));
 	if (outcome >= 0 || e->failure_needs_rights)
 		json_object_set_new(line, "facts", facts_array(e, line));
-	json_dumpf(line, out, JSON_COMPACT | JSON_REAL_PRECISION(17));
+	json_dumpf(line, out, JSON_COMPACT | JSON_REAL_PRECISION(16));
 	fputc('\n', out);
 	fflush(out);
 	json_decref(line);
