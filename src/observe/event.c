@@ -126,32 +126,15 @@ int sl_event_dirfd(const struct sl_event *e, int which)
 	return arg == SL_NO_ARG ? AT_FDCWD : (int)e->n->data.args[arg];
 }
 
-/* The walk of a caller who is not like us: with its identity, from the directory where it starts. */
-static int check_walk(struct sl_event *e, int dirfd, const char *path, int flags)
-{
-	SL_CLEANUP(sl_resolved_release) struct sl_resolved start = SL_RESOLVED_INIT;
-	bool nofollow = flags & SL_RESOLVE_NOFOLLOW;
-	int r;
-
-	if (!*path || !strncmp(path, "/proc/", 6) || !strncmp(path, "/dev/", 5))
-		return 0;
-	if (path[0] == '/')
-		return sl_may_walk(e, AT_FDCWD, path, nofollow);
-	r = dirfd == AT_FDCWD ? sl_resolve(e->tid, AT_FDCWD, ".", 0, &start) : sl_resolve_fd(e->tid, dirfd, &start);
-	return r < 0 ? r : sl_may_walk(e, start.fd, path, nofollow);
-}
-
 int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const struct sl_resolve_opts *opts,
 			  struct sl_resolved *ret)
 {
+	struct sl_resolve_opts as_caller = *opts;
 	int r;
 
-	if (e->differs) {
-		r = check_walk(e, dirfd, path, opts->flags);
-		if (r < 0)
-			return r;
-	}
-	r = sl_resolve_with(e->tid, dirfd, path, opts, ret);
+	if (e->differs)
+		as_caller.creds = &e->caller;
+	r = sl_resolve_with(e->tid, dirfd, path, &as_caller, ret);
 	if (r == -EPERM)
 		note_unseen(e);
 	return r;

@@ -108,7 +108,7 @@ int sl_event_dirfd(const struct sl_event *e, int which);
  * 0 or the -errno that the kernel is about to give. */
 int sl_event_resolve(struct sl_event *e, int which, int flags, struct sl_resolved *ret);
 
-/* Resolve any path as the caller: sl_resolve_with() and, for a caller who is not like us, whether it may walk there. */
+/* Resolve any path as the caller: sl_resolve_with(), with its identity where that is not ours. */
 int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const struct sl_resolve_opts *opts,
 			  struct sl_resolved *ret);
 /* The same from the working directory, with SL_RESOLVE_* flags alone. */
@@ -149,7 +149,6 @@ bool sl_may_in_group(const struct sl_event *e, gid_t gid);
 uid_t sl_may_fsuid(const struct sl_event *e);
 int sl_may_create(struct sl_event *e, const struct sl_resolved *at);
 int sl_may_remove(struct sl_event *e, const struct sl_resolved *at, const struct stat *st);
-int sl_may_walk(struct sl_event *e, int dirfd, const char *path, bool nofollow);
 
 /* -ENOTEMPTY for a directory that holds something, 0 for an empty one or one that we cannot look into. */
 int sl_directory_empty(int fd);

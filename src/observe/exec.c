@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "kernel/mappings.h"
 #include "observe/event.h"
 
 #define HEADER_BYTES   4096
@@ -278,51 +279,18 @@ int sl_observe_exec(struct sl_event *e)
 	return r;
 }
 
-/* Undo what the kernel does to newlines in a path of maps ("\012"). */
-static void unescape(char *s)
+struct image {
+	struct sl_observer *o;
+	pid_t pid;
+};
+
+static void record_mapping(const struct sl_mapping *mapping, void *arg)
 {
-	char *out = s;
+	const struct image *image = arg;
+	const char *tmp_dir = image->o->tmp_dir;
 
-	for (; *s; s++)
-		if (!strncmp(s, "\\012", 4)) {
-			*out++ = '\n';
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	*out = '\0';
-}
-
-static void record_mapping(struct sl_observer *o, pid_t pid, char *line)
-{
-	static const char deleted[] = " (deleted)";
-	char *path = strchr(line, '/'), *perms = strchr(line, ' ');
-	size_t len;
-
-	if (!path || !perms || perms[3] != 'x')
-		return;
-	len = strlen(path);
-	if (len && path[len - 1] == '\n')
-		path[--len] = '\0';
-	if (len >= sizeof(deleted) && !strcmp(path + len - (sizeof(deleted) - 1), deleted))
-		return;
-	unescape(path);
-	if (o->tmp_dir && sl_path_within(path, o->tmp_dir))
-		return;
-	sl_facts_add(o->facts, EXEC_RIGHTS, path, false, pid);
-}
-
-static void record_image(struct sl_observer *o, pid_t pid)
-{
-	SL_FCLOSE FILE *f = NULL;
-	SL_FREE char *line = NULL;
-	size_t size = 0;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	f = fopen(path, "re");
-	while (f && getline(&line, &size, f) > 0)
-		record_mapping(o, pid, line);
+	if (!mapping->deleted && !(tmp_dir && sl_path_within(mapping->path, tmp_dir)))
+		sl_facts_add(image->o->facts, EXEC_RIGHTS, mapping->path, false, image->pid);
 }
 
 void sl_exec_verify(struct sl_observer *o, pid_t pid)
@@ -332,7 +300,7 @@ void sl_exec_verify(struct sl_observer *o, pid_t pid)
 			continue;
 		/* The same stack: that exec failed, the old image is still there. */
 		if (!o->options.explain && image_stack(pid) != o->pending[i].stack)
-			record_image(o, pid);
+			sl_tracee_mappings(pid, record_mapping, &(struct image){ o, pid });
 		o->pending[i] = o->pending[--o->pending_count];
 		return;
 	}

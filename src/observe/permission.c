@@ -152,20 +152,6 @@ int sl_may_access(struct sl_event *e, int fd, int mode)
 	return r;
 }
 
-int sl_may_walk(struct sl_event *e, int dirfd, const char *path, bool nofollow)
-{
-	struct sl_identity *saved;
-	struct stat st;
-	int r;
-
-	r = sl_identity_assume(&e->caller, &saved);
-	if (r < 0)
-		return r;
-	r = fstatat(dirfd, path, &st, nofollow ? AT_SYMLINK_NOFOLLOW : 0) < 0 ? -errno : 0;
-	sl_identity_restore(saved);
-	return r == -EACCES ? r : 0;
-}
-
 int sl_may_own(struct sl_event *e, const struct stat *st)
 {
 	if (sl_may_fsuid(e) == st->st_uid || sl_may_capable(e, CAP_FOWNER))
