@@ -101,13 +101,20 @@ static int skip_string(struct scan *s)
 	return 0;
 }
 
-/* Skip bytes that mean nothing here: a bare key, a number, spaces. */
+/* Skip bytes that mean nothing here: a bare key, a number, spaces. All of them are ASCII in TOML 1.0, and
+ * toml++ asks of other characters, with undefined behaviour for some, whether they are spaces. */
 static int skip_plain(struct scan *s)
 {
-	size_t len = 1;
+	size_t len = 0;
 
-	while (s->p + len < s->end && !strchr("#\"'[]{}.,=\n", s->p[len]))
+	while (s->p + len < s->end && !strchr("#\"'[]{}.,=\n", s->p[len])) {
+		if ((unsigned char)s->p[len] >= 0x80) {
+			s->p += len;
+			return fail(
+			    s, "found a character that is not ASCII, expected it in quotes or a comment");
+		}
 		len++;
+	}
 	if (len > SL_TOML_KEY_MAX)
 		return fail(s, "found a word longer than %zu bytes", SL_TOML_KEY_MAX);
 	s->p += len;
@@ -161,6 +168,8 @@ int sl_toml_check_bounds(const char *text, size_t len, struct sl_toml_error *err
 			 SL_TOML_BYTES_MAX >> 20);
 		return -EINVAL;
 	}
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+		s.p = s.line_start = text + 3;
 	r = len ? check_bytes(&s) : 0;
 	while (r == 0 && s.p < s.end) {
 		if (*s.p == '#')
