@@ -1,9 +1,10 @@
 /*
  * child.c - the command's process from its making to its execve.
  *
- * Between clone and execve only async-signal-safe calls are made, on memory that the calling thread of the tool,
- * which is suspended, had prepared. After the filter is loaded one system call is left, the execve: no rule of a
- * profile can get in the way of the set-up. The order is given by what each step forbids to the next.
+ * Between clone and execve only async-signal-safe calls are made, on memory that the calling thread of the
+ * tool, which is suspended, had prepared. After the filter is loaded one system call is left, the execve: no
+ * rule of a profile can get in the way of the set-up. The order is given by what each step forbids to the
+ * next.
  */
 #include "supervise/child.h"
 
@@ -208,7 +209,8 @@ int sl_child_error(const struct sl_child *c, struct sl_error *err)
 {
 	switch (c->step) {
 	case SL_CHILD_CWD:
-		return sl_error_errno(err, c->error, "cannot enter the directory %s", sl_esc(c->command->cwd));
+		return sl_error_errno(err, c->error, "cannot enter the directory %s",
+				      sl_esc(c->command->cwd));
 	case SL_CHILD_LIMITS:
 		return sl_error_errno(err, c->error, "cannot set resource limits");
 	case SL_CHILD_PERSONALITY:

@@ -1,18 +1,18 @@
 /*
  * child.h - making the command's process and what happens in it up to execve.
  *
- * The process is made as vfork does it: it shares memory and descriptors with the tool, whose calling thread waits
- * until the execve. So nothing is copied, errors come back as plain memory, and the listener that the kernel installs
- * for the command's seccomp program is at once a descriptor of the tool. The price: the child writes nothing but its
- * own stack and the fields marked so below.
+ * The process is made as vfork does it: it shares memory and descriptors with the tool, whose calling thread
+ * waits until the execve. So nothing is copied, errors come back as plain memory, and the listener that the
+ * kernel installs for the command's seccomp program is at once a descriptor of the tool. The price: the child
+ * writes nothing but its own stack and the fields marked so below.
  */
 #ifndef SL_SUPERVISE_CHILD_H
 #define SL_SUPERVISE_CHILD_H
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sched.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -35,10 +35,10 @@ struct sl_child {
 	/* Set by the caller. */
 	const struct sl_command *command;
 	const struct sl_filter *filter;
-	bool listener;			  /* load the filter with a listener */
+	bool listener; /* load the filter with a listener */
 	bool limit_capabilities;
-	int ruleset_fd;			  /* the command's domain, or -EBADF */
-	const uint64_t *caller_mask;	  /* blocked signals, the kernel's 64 bits */
+	int ruleset_fd;		     /* the command's domain, or -EBADF */
+	const uint64_t *caller_mask; /* blocked signals, the kernel's 64 bits */
 	const struct sigaction *caller_sigchld;
 
 	/* Set by sl_child_start. */
@@ -52,8 +52,9 @@ struct sl_child {
 	int step, error; /* where and why it failed, or 0 */
 };
 
-/* Make the process and wait until it has executed the command or failed. Returns 0, step and error telling which; or
- * -errno with err set where there is no process. With a listener, somebody must be ready to answer for the execve. */
+/* Make the process and wait until it has executed the command or failed. Returns 0, step and error telling
+ * which; or -errno with err set where there is no process. With a listener, somebody must be ready to answer
+ * for the execve. */
 int sl_child_start(struct sl_child *c, struct sl_error *err);
 
 /* Wait until listener_fd is known, for a thread beside the one in sl_child_start. */

@@ -70,7 +70,8 @@ static json_t *text(const char *s)
 	return json_string(sl_strbuf_str(&escaped));
 }
 
-/* {"pid":…,"name":…,"state":"S"} of /proc/PID/stat: "PID (NAME) STATE …", where the name may hold anything. */
+/* {"pid":…,"name":…,"state":"S"} of /proc/PID/stat: "PID (NAME) STATE …", where the name may hold anything.
+ */
 static void add_process(pid_t pid, void *arg)
 {
 	char path[64], line[512], state[2] = "?";

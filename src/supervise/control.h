@@ -1,8 +1,9 @@
 /*
  * control.h - the side of a running sandbox that answers ps, inspect and kill.
  *
- * One request a connection, a line: "inspect" is answered with one line of JSON; "kill" asks the run to end, and the
- * connection stays open until it has. Nothing here blocks: a client that does not read or write costs its descriptor.
+ * One request a connection, a line: "inspect" is answered with one line of JSON; "kill" asks the run to end,
+ * and the connection stays open until it has. Nothing here blocks: a client that does not read or write costs
+ * its descriptor.
  */
 #ifndef SL_SUPERVISE_CONTROL_H
 #define SL_SUPERVISE_CONTROL_H
@@ -39,7 +40,7 @@ struct sl_control {
 	bool kill_requested;
 };
 
-#define SL_CONTROL_INIT ((struct sl_control){ .fd = -EBADF })
+#define SL_CONTROL_INIT ((struct sl_control){.fd = -EBADF})
 
 /* Fill fds (at least SL_CONTROL_FDS_MAX) with what to wait for. Returns how many. */
 size_t sl_control_poll(const struct sl_control *c, struct pollfd *fds);

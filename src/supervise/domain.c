@@ -1,9 +1,10 @@
 /*
  * domain.c - the outer domain: no right withheld, signals scoped.
  *
- * A Landlock layer that does not handle REFER refuses every rename and link across directories as soon as any layer
- * above or below it handles files (landlock(7): REFER is denied by default). So the ruleset handles REFER and grants
- * it from the root down. ABI 1 has no REFER; there it handles the making of block devices, and grants that.
+ * A Landlock layer that does not handle REFER refuses every rename and link across directories as soon as any
+ * layer above or below it handles files (landlock(7): REFER is denied by default). So the ruleset handles
+ * REFER and grants it from the root down. ABI 1 has no REFER; there it handles the making of block devices,
+ * and grants that.
  */
 #include "supervise/domain.h"
 

@@ -1,21 +1,22 @@
 /*
  * killer.c - the killer: waits for the tool's end, then ends the sandbox.
  *
- * It is a fork of the tool with memory of its own (the out-of-memory killer ends all that share memory at once), in
- * the outer domain, in a session of its own, with every signal blocked and every descriptor closed but a pidfd of the
- * tool. No confined process can signal or trace it. It makes only async-signal-safe calls.
+ * It is a fork of the tool with memory of its own (the out-of-memory killer ends all that share memory at
+ * once), in the outer domain, in a session of its own, with every signal blocked and every descriptor closed
+ * but a pidfd of the tool. No confined process can signal or trace it. It makes only async-signal-safe calls.
  *
- * With the signal scope one kill(-1, SIGKILL) is all: the kernel walks the task list under its lock, refuses every
- * process outside the domain, leaves the caller out, and a fork that was under way fails (copy_process checks for a
- * pending SIGKILL under the same lock). Before that, a signal 0 to the new parent must be refused. That parent is
- * always outside: it adopted us because the tool is gone, and the tool was the only subreaper inside from which we
- * descend. Where the parent is in another pid namespace (0) there is nothing to try; the tool had made its own proof.
- * Where the tool was process 1 of a pid namespace, its end is the end of them all, the killer's too.
+ * With the signal scope one kill(-1, SIGKILL) is all: the kernel walks the task list under its lock, refuses
+ * every process outside the domain, leaves the caller out, and a fork that was under way fails (copy_process
+ * checks for a pending SIGKILL under the same lock). Before that, a signal 0 to the new parent must be
+ * refused. That parent is always outside: it adopted us because the tool is gone, and the tool was the only
+ * subreaper inside from which we descend. Where the parent is in another pid namespace (0) there is nothing
+ * to try; the tool had made its own proof. Where the tool was process 1 of a pid namespace, its end is the
+ * end of them all, the killer's too.
  *
- * Without the scope the processes are found by what a Landlock domain always limits: those that may be traced from
- * the outer domain are in it. get_robust_list(2) asks exactly that and has no effect. Each is killed through a pidfd
- * that was opened before asking, until a whole pass finds none. A process that made itself undumpable escapes that,
- * which is part of what "degraded" means.
+ * Without the scope the processes are found by what a Landlock domain always limits: those that may be traced
+ * from the outer domain are in it. get_robust_list(2) asks exactly that and has no effect. Each is killed
+ * through a pidfd that was opened before asking, until a whole pass finds none. A process that made itself
+ * undumpable escapes that, which is part of what "degraded" means.
  */
 #include "supervise/killer.h"
 
@@ -129,7 +130,8 @@ static void remove_tmp_dir(const char *path)
 		nap_ms(20);
 }
 
-__attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_kind domain, const char *tmp_dir)
+__attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_kind domain,
+						  const char *tmp_dir)
 {
 	struct pollfd tool = {.fd = 0, .events = POLLIN};
 
@@ -148,7 +150,8 @@ __attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_ki
 	_exit(0);
 }
 
-int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret, struct sl_error *err)
+int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret,
+		    struct sl_error *err)
 {
 	SL_CLOSE int tool_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int fd = -EBADF;
@@ -156,7 +159,8 @@ int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_k
 
 	if (tool_fd < 0)
 		return sl_error_errno(err, errno, "cannot open a pidfd of myself");
-	/* No exit signal, so a "clone child" (wait(2)); the raw call, so without handlers of pthread_atfork. */
+	/* No exit signal, so a "clone child" (wait(2)); the raw call, so without handlers of pthread_atfork.
+	 */
 	pid = syscall(SYS_clone, (unsigned long)CLONE_PIDFD, NULL, &fd, NULL, NULL);
 	if (pid < 0)
 		return sl_error_errno(err, errno, "cannot make the killer process");

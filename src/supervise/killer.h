@@ -14,12 +14,13 @@ struct sl_killer {
 	int fd;	   /* pidfd: readable when it has ended */
 };
 
-#define SL_KILLER_INIT ((struct sl_killer){ .fd = -EBADF })
+#define SL_KILLER_INIT ((struct sl_killer){.fd = -EBADF})
 
-/* Make the killer from the calling thread, which is in the outer domain and in no notification. tmp_dir (or NULL) is
- * removed after the sandbox has been killed. It is no child that wait() without __WALL sees, so that waiting for "any
- * child" ends with the sandbox. Returns 0 or -errno with err set. */
-int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret, struct sl_error *err);
+/* Make the killer from the calling thread, which is in the outer domain and in no notification. tmp_dir (or
+ * NULL) is removed after the sandbox has been killed. It is no child that wait() without __WALL sees, so that
+ * waiting for "any child" ends with the sandbox. Returns 0 or -errno with err set. */
+int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret,
+		    struct sl_error *err);
 
 /* End the killer without its doing anything, and reap it. */
 void sl_killer_stop(struct sl_killer *k);

@@ -1,9 +1,10 @@
 /*
- * loop.c - the main thread's loop: one poll over signals, killer, listener, registry; small handlers that do not block.
+ * loop.c - the main thread's loop: one poll over signals, killer, listener, registry; small handlers that do
+ * not block.
  *
- * The end is the kernel's word: every process of the sandbox descends from the tool, whose orphans come to it (it is
- * their subreaper), and the killer does not count as a child here (killer.h). So when wait4 says ECHILD nothing is
- * left.
+ * The end is the kernel's word: every process of the sandbox descends from the tool, whose orphans come to it
+ * (it is their subreaper), and the killer does not count as a child here (killer.h). So when wait4 says
+ * ECHILD nothing is left.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,11 +14,11 @@
 #include "supervise/members.h"
 #include "supervise/run.h"
 
-#define LINGER_S      1.0  /* for what the command left running */
-#define TERM_GRACE_S  1.0  /* between SIGTERM and SIGKILL */
-#define KILL_AGAIN_S  0.02 /* between passes where there is no signal scope */
-#define FDS_FIXED     3
-#define FDS_MAX	      (FDS_FIXED + SL_CONTROL_FDS_MAX)
+#define LINGER_S     1.0  /* for what the command left running */
+#define TERM_GRACE_S 1.0  /* between SIGTERM and SIGKILL */
+#define KILL_AGAIN_S 0.02 /* between passes where there is no signal scope */
+#define FDS_FIXED    3
+#define FDS_MAX	     (FDS_FIXED + SL_CONTROL_FDS_MAX)
 
 double sl_run_now_s(void)
 {
@@ -114,7 +115,8 @@ static bool reap(struct sl_run *run)
 	return !(pid < 0 && errno == ECHILD);
 }
 
-/* We were continued: by a shell that continued the whole job, the command with it, or somebody who knows us alone. */
+/* We were continued: by a shell that continued the whole job, the command with it, or somebody who knows us
+ * alone. */
 static void forward_continue(struct sl_run *run)
 {
 	pid_t group = getpgid(run->child.pid);

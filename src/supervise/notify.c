@@ -1,10 +1,10 @@
 /*
  * notify.c - the notifier thread.
  *
- * It blocks on nothing but the next notification. While learning every call is continued, whatever it is. Under a
- * policy a call is continued only if its op is one that the filter notifies for the observer's sake alone
- * (run --explain): without the observer the filter would have allowed it, and Landlock decides. All others go to
- * behalf.h, which acts or refuses.
+ * It blocks on nothing but the next notification. While learning every call is continued, whatever it is.
+ * Under a policy a call is continued only if its op is one that the filter notifies for the observer's sake
+ * alone (run --explain): without the observer the filter would have allowed it, and Landlock decides. All
+ * others go to behalf.h, which acts or refuses.
  */
 #include "supervise/notify.h"
 

@@ -1,5 +1,6 @@
 /*
- * notify.h - the notifier: the thread that receives the notifications of the sandbox, routes and answers them.
+ * notify.h - the notifier: the thread that receives the notifications of the sandbox, routes and answers
+ * them.
  */
 #ifndef SL_SUPERVISE_NOTIFY_H
 #define SL_SUPERVISE_NOTIFY_H
@@ -24,8 +25,8 @@ struct sl_notifier {
 	pthread_t thread;
 };
 
-/* Start the thread. With the listener not there yet it waits for it, and tells the observer the command's pid. All
- * signals must be blocked in the caller. 0 or -errno with err set. */
+/* Start the thread. With the listener not there yet it waits for it, and tells the observer the command's
+ * pid. All signals must be blocked in the caller. 0 or -errno with err set. */
 int sl_notifier_start(struct sl_notifier *n, struct sl_error *err);
 
 /* End the thread after every process with the filter is gone. */

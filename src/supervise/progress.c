@@ -1,6 +1,6 @@
 /*
- * progress.c - the progress line. It stands on a line of its own only as long as the command prints nothing; each
- * renewal starts at the left margin and clears what is there.
+ * progress.c - the progress line. It stands on a line of its own only as long as the command prints nothing;
+ * each renewal starts at the left margin and clears what is there.
  */
 #include "supervise/progress.h"
 

@@ -1,8 +1,9 @@
 /*
  * registry.c - finding running sandboxes and talking to them.
  *
- * The names are in /proc/net/unix ("@sandlock/UID/NAME"), which shows the sockets of this network namespace. Who owns
- * a socket is taken from the kernel (SO_PEERCRED), not from its name: anybody may bind any abstract name.
+ * The names are in /proc/net/unix ("@sandlock/UID/NAME"), which shows the sockets of this network namespace.
+ * Who owns a socket is taken from the kernel (SO_PEERCRED), not from its name: anybody may bind any abstract
+ * name.
  */
 #include "supervise/registry.h"
 
@@ -91,8 +92,9 @@ static int ask(uid_t uid, const char *name, const char *request, struct sl_error
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (connect(fd, (struct sockaddr *)&a, len) < 0)
-		return errno == ECONNREFUSED ? sl_error_set(err, ENOENT, "no sandbox named %s is running", sl_esc(name))
-					     : sl_error_errno(err, errno, "cannot reach the sandbox %s", sl_esc(name));
+		return errno == ECONNREFUSED
+			   ? sl_error_set(err, ENOENT, "no sandbox named %s is running", sl_esc(name))
+			   : sl_error_errno(err, errno, "cannot reach the sandbox %s", sl_esc(name));
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) < 0 || (peer.uid != uid && peer.uid))
 		return sl_error_set(err, ENOENT, "no sandbox named %s is running", sl_esc(name));
 	if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
@@ -113,7 +115,8 @@ static char *join_argv(json_t *argv)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach (argv, i, item) {
+	json_array_foreach(argv, i, item)
+	{
 		const char *s = json_string_value(item);
 
 		if (i)
@@ -139,7 +142,8 @@ static int read_info(int fd, const char *name, struct sl_sandbox_info *ret, stru
 		text.data[--text.len] = '\0';
 	object = json_loads(sl_strbuf_str(&text), 0, NULL);
 	if (!object)
-		return sl_error_set(err, EPROTO, "the sandbox %s gave no answer that could be read", sl_esc(name));
+		return sl_error_set(err, EPROTO, "the sandbox %s gave no answer that could be read",
+				    sl_esc(name));
 	*ret = (struct sl_sandbox_info){
 	    .name = dup_string(object, "name"),
 	    .mode = dup_string(object, "mode"),

@@ -47,8 +47,8 @@ struct sl_run {
 
 double sl_run_now_s(void);
 
-/* Wait, forward, reap, end: until no process of the sandbox is left. A failure of our own is put into the error and
- * ends the sandbox. */
+/* Wait, forward, reap, end: until no process of the sandbox is left. A failure of our own is put into the
+ * error and ends the sandbox. */
 void sl_run_loop(struct sl_run *run);
 
 #endif

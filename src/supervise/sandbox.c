@@ -1,8 +1,8 @@
 /*
  * sandbox.c - one run: set-up, loop, what it came to.
  *
- * Order: signals are taken first, so that none is lost and the killer inherits them blocked; then the outer domain;
- * then the killer, which must exist before the command does; then the command.
+ * Order: signals are taken first, so that none is lost and the killer inherits them blocked; then the outer
+ * domain; then the killer, which must exist before the command does; then the command.
  */
 #include "supervise/sandbox.h"
 
@@ -48,10 +48,11 @@ static int take_name(struct sl_run *run)
 	if (wanted) {
 		snprintf(run->name, sizeof(run->name), "%s", wanted);
 	} else {
-		snprintf(run->name, sizeof(run->name), "%.40s-%d",
-			 sl_path_basename(run->command->file), (int)getpid());
+		snprintf(run->name, sizeof(run->name), "%.40s-%d", sl_path_basename(run->command->file),
+			 (int)getpid());
 		for (char *c = run->name; *c; c++)
-			if (!isalnum((unsigned char)*c) && (!strchr("._-", *c) || (c == run->name && *c != '_')))
+			if (!isalnum((unsigned char)*c) &&
+			    (!strchr("._-", *c) || (c == run->name && *c != '_')))
 				*c = '_';
 	}
 	r = sl_registry_listen(wanted ? wanted : run->name, wanted ? run->err : NULL);
@@ -109,7 +110,8 @@ static int set_up(struct sl_run *run)
 	if (r < 0)
 		return r;
 	if (options->status_fd >= 0 && fcntl(options->status_fd, F_SETFD, FD_CLOEXEC) < 0)
-		return sl_error_errno(run->err, errno, "cannot use descriptor %d for the status", options->status_fd);
+		return sl_error_errno(run->err, errno, "cannot use descriptor %d for the status",
+				      options->status_fd);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return sl_error_errno(run->err, errno, "cannot become a subreaper");
 	r = sl_domain_enter(options->disabled, run->err);
@@ -152,7 +154,8 @@ static void run_command(struct sl_run *run)
 	if (run->child.step == SL_CHILD_FILTER && run->child.error == EBUSY) {
 		not_started(run);
 		if (options->observer) {
-			sl_error_set(run->err, EBUSY, "cannot observe here: an outer sandbox watches this process already");
+			sl_error_set(run->err, EBUSY,
+				     "cannot observe here: an outer sandbox watches this process already");
 			return;
 		}
 		*run->err = SL_ERROR_INIT;
@@ -168,7 +171,8 @@ static void run_command(struct sl_run *run)
 	sl_run_loop(run);
 	if (run->outcome->kind == SL_OUTCOME_FAILED)
 		return;
-	run->outcome->code = WIFSIGNALED(run->wait_status) ? WTERMSIG(run->wait_status) : WEXITSTATUS(run->wait_status);
+	run->outcome->code =
+	    WIFSIGNALED(run->wait_status) ? WTERMSIG(run->wait_status) : WEXITSTATUS(run->wait_status);
 	if (WIFSIGNALED(run->wait_status))
 		run->outcome->kind = SL_OUTCOME_SIGNALED;
 	if (run->timed_out)

@@ -3,7 +3,8 @@
  *
  * Every signal is blocked and read from a signalfd, in all threads, so no handler ever runs and no call is
  * interrupted. Blocked signals are queued even where the caller ignored them; the command got the caller's
- * dispositions and decides for itself. Only SIGCHLD's is changed here: ignored, it would hide how children ended.
+ * dispositions and decides for itself. Only SIGCHLD's is changed here: ignored, it would hide how children
+ * ended.
  */
 #include "supervise/signals.h"
 
@@ -11,7 +12,8 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
-/* Signals of our own faults: blocked, the kernel would end us all the same, but without a core or a sanitizer's word. */
+/* Signals of our own faults: blocked, the kernel would end us all the same, but without a core or a
+ * sanitizer's word. */
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 
 int sl_signals_take(struct sl_signals *s, struct sl_error *err)

@@ -1,6 +1,6 @@
 /*
- * status.c - one JSON object a line, written whole. A reader that is gone or slow never ends or delays a command: a
- * line that cannot be written is dropped.
+ * status.c - one JSON object a line, written whole. A reader that is gone or slow never ends or delays a
+ * command: a line that cannot be written is dropped.
  */
 #include "supervise/status.h"
 

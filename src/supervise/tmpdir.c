@@ -1,8 +1,8 @@
 /*
  * tmpdir.c - the private temporary directory: made, and removed whatever the command left in it.
  *
- * Removing takes no memory and two descriptors whatever the depth: a directory that is not empty gives its own
- * directories to the top, under new names, and is then empty. So it may run in the killer, after fork.
+ * Removing takes no memory and two descriptors whatever the depth: a directory that is not empty gives its
+ * own directories to the top, under new names, and is then empty. So it may run in the killer, after fork.
  * Nothing follows a symbolic link, and nothing on another file system is touched.
  */
 #include <dirent.h>
@@ -29,14 +29,15 @@ int sl_tmp_dir_make(char **ret_path, struct sl_error *err)
 		return sl_error_errno(err, errno, "cannot use the temporary directory %s", sl_esc(base));
 	path = sl_xasprintf("%s/sandlock-XXXXXX", strcmp(canonical, "/") ? canonical : "");
 	if (!mkdtemp(path)) /* mode 0700 */
-		return sl_error_errno(err, errno, "cannot make a temporary directory in %s", sl_esc(canonical));
+		return sl_error_errno(err, errno, "cannot make a temporary directory in %s",
+				      sl_esc(canonical));
 	*ret_path = SL_TAKE_PTR(path);
 	return 0;
 }
 
 struct removal {
-	int top;	   /* the tree's directory */
-	dev_t dev;	   /* its file system */
+	int top;	    /* the tree's directory */
+	dev_t dev;	    /* its file system */
 	unsigned long next; /* number for the next new name in it */
 };
 

@@ -1,5 +1,6 @@
 /*
- * test-supervise-run.c - whole runs through the library: outcomes, set-up of the process, time limits, what is left.
+ * test-supervise-run.c - whole runs through the library: outcomes, set-up of the process, time limits, what
+ * is left.
  *
  * Each test forks (libcheck does): the tool's Landlock domain cannot be left again.
  */
@@ -81,8 +82,8 @@ static void run_policy(struct setup *s, const char *script)
 
 static void expect_exit(struct setup *s, int code)
 {
-	ck_assert_msg(s->outcome.kind == SL_OUTCOME_EXITED, "kind %d code %d: %s", s->outcome.kind, s->outcome.code,
-		      s->err.text);
+	ck_assert_msg(s->outcome.kind == SL_OUTCOME_EXITED, "kind %d code %d: %s", s->outcome.kind,
+		      s->outcome.code, s->err.text);
 	ck_assert_int_eq(s->outcome.code, code);
 }
 
@@ -218,7 +219,9 @@ START_TEST(R2_timeout_ends_the_tree)
 	double start = now_s();
 	struct setup s;
 
-	prepare(&s, "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 60; sleep 60' & while :; do sleep 60; done");
+	prepare(
+	    &s,
+	    "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 60; sleep 60' & while :; do sleep 60; done");
 	allow_reading(&s);
 	s.options.timeout_s = 0.3;
 	run(&s);
@@ -259,8 +262,9 @@ START_TEST(R13_the_tool_cannot_be_signalled)
 	struct setup s;
 	char script[128];
 
-	snprintf(script, sizeof(script), "kill -0 %d 2>/dev/null && exit 1; kill -9 %d 2>/dev/null && exit 2; exit 0",
-		 (int)getpid(), (int)getppid());
+	snprintf(script, sizeof(script),
+		 "kill -0 %d 2>/dev/null && exit 1; kill -9 %d 2>/dev/null && exit 2; exit 0", (int)getpid(),
+		 (int)getppid());
 	prepare(&s, script);
 	allow_reading(&s);
 	run(&s);
@@ -361,8 +365,9 @@ START_TEST(renames_across_directories)
 {
 	struct setup s;
 
-	run_policy(&s, "d=$(mktemp -d /var/tmp/sl-ren-XXXXXX) && mkdir $d/a $d/b && echo x > $d/a/f && "
-		       "/usr/bin/perl -e 'rename(\"$ARGV[0]/a/f\", \"$ARGV[0]/b/f\") or die $!' $d && rm -r $d");
+	run_policy(&s,
+		   "d=$(mktemp -d /var/tmp/sl-ren-XXXXXX) && mkdir $d/a $d/b && echo x > $d/a/f && "
+		   "/usr/bin/perl -e 'rename(\"$ARGV[0]/a/f\", \"$ARGV[0]/b/f\") or die $!' $d && rm -r $d");
 	expect_exit(&s, 0);
 }
 END_TEST
