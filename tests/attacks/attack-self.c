@@ -266,12 +266,11 @@ static long s_mem(void)
 	return fd;
 }
 
-/* An entry of a child is another process's. */
-static long s_child(void)
+/* A process that sits still until it is killed. */
+static pid_t sitter(void)
 {
-	int ready[2], saved;
+	int ready[2];
 	char byte;
-	long r;
 
 	if (pipe(ready) < 0)
 		attack_die("pipe");
@@ -283,11 +282,34 @@ static long s_child(void)
 	}
 	if (read(ready[0], &byte, 1) != 1)
 		attack_die("read");
-	r = readable(open(entry_of(pid, "status"), O_RDONLY));
-	saved = errno;
+	return pid;
+}
+
+/* A child counts as one's own, as it does when learning. */
+static long s_child(void)
+{
+	pid_t pid = sitter();
+	long r = readable(open(entry_of(pid, "status"), O_RDONLY));
+	int saved = errno;
+
 	kill(pid, SIGKILL);
 	errno = saved;
 	return r;
+}
+
+/* Another child of the same parent does not, though it is in the sandbox. */
+static long s_sibling(void)
+{
+	pid_t brother = sitter();
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(readable(open(entry_of(brother, "status"), O_RDONLY)) < 0 ? errno : 0);
+	waitpid(pid, &status, 0);
+	kill(brother, SIGKILL);
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return errno ? -1 : 0;
 }
 
 static long s_parent(void)
@@ -305,6 +327,7 @@ static const struct attempt on_self[] = {
     {"environ-not-listed", s_environ},
     {"mem-not-listed", s_mem},
     {"child", s_child},
+    {"sibling", s_sibling},
     {"parent", s_parent},
 };
 
@@ -366,11 +389,6 @@ static long t_exe(void)
 	return readlink(entry_of(other, "exe"), text, sizeof(text));
 }
 
-static long t_map_files(void)
-{
-	return open(entry_of(other, "map_files"), O_RDONLY | O_DIRECTORY);
-}
-
 static long t_score(void)
 {
 	int fd = open(entry_of(other, "oom_score_adj"), O_WRONLY);
@@ -381,7 +399,6 @@ static long t_score(void)
 static const struct attempt on_tool[] = {
     {"environ", t_environ}, {"maps", t_maps}, {"mem", t_mem},	{"auxv", t_auxv}, {"fd", t_fd},
     {"fd-open", t_fd_open}, {"cwd", t_cwd},   {"root", t_root}, {"exe", t_exe},	  {"oom_score_adj", t_score},
-    {"map_files", t_map_files},
 };
 
 /* The race. Both names are of one length: "/proc/self/./status" with a pid that is filled up. */

@@ -68,7 +68,7 @@ def test_R13_nothing_reaches_a_process_outside(sandlock, program, granted, victi
     bare = attacks.call([program, "outside", target.pid, target.address])
     touched = target.end()
     attacks.proves(bare, confined, [*own, *PRIVILEGED])
-    assert int(touched["signals"]) >= 10 and touched["core"] != untouched["core"] and touched["policy"] != untouched["policy"]
+    assert int(touched["signals"]) > 0 and touched["core"] != untouched["core"] and touched["policy"] != untouched["policy"]
 
 
 def test_R13_processes_of_the_sandbox_are_reached(sandlock, program, granted):

@@ -33,8 +33,8 @@ def outsider():
 
 def test_L15_own_entries(sandlock, program, granted, tmp_path):
     confined = attacks.confined(sandlock, granted, [program, "own"], cwd=tmp_path)
-    own = ("self", "self-maps", "number", "thread-self", "from-thread", "from-child")
-    foreign = ("environ-not-listed", "mem-not-listed", "child", "parent")
+    own = ("self", "self-maps", "number", "thread-self", "from-thread", "from-child", "child")
+    foreign = ("environ-not-listed", "mem-not-listed", "sibling", "parent")
     attacks.compare(confined, {name: "SUCCEEDED" for name in own} | {name: "EACCES" for name in foreign})
     bare = attacks.call([program, "own"], cwd=tmp_path)
     attacks.compare(bare, {name: "SUCCEEDED" for name in confined})
@@ -56,7 +56,9 @@ def test_L15_entries_of_others_by_any_spelling(sandlock, program, granted, tmp_p
 def test_L15_a_race_never_opens_anothers(sandlock, program, granted, tmp_path, outsider, how):
     confined = attacks.confined(sandlock, granted, [program, how, outsider, str(TRIES)], cwd=tmp_path)
     assert confined["foreign"] == "0"
-    assert int(confined["opened"]) > 0 and int(confined["refused"]) > 0, "the second thread never won: no race was run"
+    assert int(confined["refused"]) > 0, "the second thread never won: no race was run"
+    # A link of the program's own that leads there need not be known for /proc/self.
+    assert int(confined["opened"]) > 0 or how == "race-link"
     bare_place = tmp_path / "bare"
     (bare_place / "links").mkdir(parents=True)
     assert int(attacks.call([program, how, outsider, str(TRIES)], cwd=bare_place)["foreign"]) > 0
