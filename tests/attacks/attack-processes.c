@@ -6,6 +6,7 @@
  *        attack-processes outside PID ADDR   attempts on it: ADDR is of 8 bytes that it prints when it ends
  *        attack-processes inside             the same attempts on a child of this process
  *        attack-processes tool               those that would do harm, on the parent: the tool
+ *        attack-processes group              a signal to the process group, which is the caller's
  *        attack-processes threads            setting what is checked by number on each thread of the parent
  */
 #include <asm/sockios.h>
@@ -571,10 +572,25 @@ static int threads_of_tool(void)
 	return 0;
 }
 
+/* The command is in the process group of whoever started the tool: of these processes only its own may get a signal. */
+static int on_group(void)
+{
+	signal(SIGURG, count);
+	printf("kill-0: %s\n", kill(0, SIGURG) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
+	printf("kill-group: %s\n", kill(-getpgrp(), SIGURG) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
+	printf("kill-all: %s\n", kill(-1, SIGURG) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
+	printf("arrived: %d\n", (int)arrived);
+	fflush(stdout);
+	kill(0, SIGKILL);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc >= 2 ? argv[1] : "";
 
+	if (!strcmp(what, "group"))
+		return on_group();
 	if (!strcmp(what, "victim"))
 		return victim();
 	if (!strcmp(what, "inside"))

@@ -26,7 +26,7 @@ class Victim:
 
     def __init__(self, program):
         self.process = subprocess.Popen(
-            [program, "victim"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [program, "victim"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
         )
         read = [self.process.stdout.readline().split(": ")[1].strip() for _ in range(2)]
         self.pid, self.address = read
@@ -92,3 +92,15 @@ def test_R13_no_thread_of_the_tool_is_reached(sandlock, program, granted):
     reached = [name for name in confined if name.startswith("thread-")]
     assert not reached, f"numbers after the tool's: {reached}"
     assert int(confined["tried"]) > 50
+
+
+def test_R13_a_signal_to_the_process_group_stays_inside(sandlock, program, granted, victim):
+    """The command shares the group with whoever started the tool, and with the tool: neither gets the signal."""
+    untouched = victim().end()
+    target = victim()
+    group = int(target.pid)
+    found = attacks.confined(sandlock, granted, [program, "group"], status=128 + 9, process_group=group)
+    assert target.end() == untouched
+    # To all processes there is no error where none may get it.
+    assert [found[name] for name in ("kill-0", "kill-group", "kill-all")] == ["SUCCEEDED"] * 3
+    assert int(found["arrived"]) >= 1
