@@ -7,6 +7,8 @@
  * ECHILD nothing is left.
  */
 #include <signal.h>
+#include <stdint.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -89,6 +91,14 @@ static void command_stopped(struct sl_run *run, int sig)
 	sl_signals_stop_self(sig);
 }
 
+/* A process can make its parent its tracer (PTRACE_TRACEME), and we are the parent of the command and of all that lost
+ * theirs. It would stop for each signal and wait for us, and such a stop says nothing about the job: let go of it, and let
+ * the signal take its way. False where it is not traced by us. */
+static bool let_go(pid_t pid, int sig)
+{
+	return ptrace(PTRACE_DETACH, pid, NULL, (void *)(intptr_t)sig) == 0;
+}
+
 /* Take the news of all children. Returns false when there are none left. */
 static bool reap(struct sl_run *run)
 {
@@ -99,6 +109,8 @@ static bool reap(struct sl_run *run)
 	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage)) > 0) {
 		bool command = pid == run->child.pid && !run->command_ended;
 
+		if (WIFSTOPPED(status) && let_go(pid, WSTOPSIG(status)))
+			continue;
 		if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
 			if (command && WIFSTOPPED(status))
 				command_stopped(run, WSTOPSIG(status));

@@ -8,8 +8,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -74,18 +77,60 @@ static int open_dir(int at, const char *name)
 	return fd >= 0 ? fd : openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Root's command may have made a file or directory of its own unchangeable (FS_IOC_SETFLAGS). Names of such a directory cannot
+ * be removed, and no name of such a file. Did this take the flags away? */
+static bool make_changeable(int at, const char *name)
+{
+	struct stat st;
+	SL_CLOSE int fd = -EBADF;
+	int flags;
+
+	/* Nothing else has flags, and opening a FIFO or a device is no way to ask. The processes that could have
+	 * exchanged it are gone. */
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return false;
+	fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+		return false;
+	flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+/* The same for an entry and the directory that it is in. */
+static bool make_removable(int dir, const char *name)
+{
+	bool entry = make_changeable(dir, name);
+
+	return make_changeable(dir, ".") || entry;
+}
+
+/* unlinkat(), once more where such flags stood in the way. */
+static int unlink_stubborn(int dir, const char *name, int flags)
+{
+	if (unlinkat(dir, name, flags) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -1;
+	if (make_removable(dir, name))
+		return unlinkat(dir, name, flags);
+	errno = EPERM;
+	return -1;
+}
+
 /* Move a directory that cannot be removed yet up to the top. */
 static int move_up(struct removal *r, int dir, const char *name)
 {
 	char fresh[32] = ".sl-";
+	int e;
 
 	sl_close(open_dir(dir, name));
 	for (int tries = 0; tries < 1000; tries++) {
 		put_number(fresh + 4, r->next++);
 		if (syscall(SYS_renameat2, dir, name, r->top, fresh, 1U /* RENAME_NOREPLACE */) == 0)
 			return 0;
-		if (errno != EEXIST)
-			return -errno;
+		e = errno;
+		if (e != EEXIST && (e != EPERM || !make_removable(dir, name)))
+			return -e;
 	}
 	return -EEXIST;
 }
@@ -99,12 +144,12 @@ static int remove_entry(struct removal *r, int dir, const char *name)
 	struct stat st;
 	int e;
 
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+	if (unlink_stubborn(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	e = errno;
 	if (e != EISDIR && e != EPERM)
 		return -e;
-	if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
+	if (unlink_stubborn(dir, name, AT_REMOVEDIR) == 0)
 		return 0;
 	if (errno == ENOTDIR)
 		return -e;
@@ -118,7 +163,7 @@ static int remove_entry(struct removal *r, int dir, const char *name)
 	if (st.st_dev != r->dev)
 		return -EXDEV;
 	e = empty_dir(r, child);
-	if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
+	if (unlink_stubborn(dir, name, AT_REMOVEDIR) == 0)
 		return 0;
 	return e < 0 ? e : -errno;
 }
@@ -162,8 +207,9 @@ int sl_tree_remove(const char *path)
 
 	if (rmdir(path) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != ENOTEMPTY && errno != EEXIST)
+	if (errno != ENOTEMPTY && errno != EEXIST && errno != EPERM)
 		return -errno;
+	make_changeable(AT_FDCWD, path);
 	top = open_dir(AT_FDCWD, path);
 	if (top < 0 || fstat(top, &st) < 0)
 		return -errno;

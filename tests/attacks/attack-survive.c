@@ -179,15 +179,36 @@ static const struct {
     {"relay", relay},
 };
 
-/* The command made its parent, the tool, its tracer: every signal now stops it there. */
-static void trace_by_parent(void)
+static volatile sig_atomic_t handled;
+
+static void handle(int signal_number)
 {
-	printf("traceme: %s\n", ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
-	printf("command: %d\nready\n", (int)getpid());
-	fflush(stdout);
+	(void)signal_number;
+	handled++;
+}
+
+/* The command makes its parent, the tool, its tracer: each signal would stop it and wait for the tool. */
+static int trace_by_parent(void)
+{
+	long traced = ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+
+	signal(SIGUSR1, handle);
+	alarm(ATTACK_SECONDS);
+	printf("traceme: %s\n", traced < 0 ? strerrorname_np(errno) : "SUCCEEDED");
 	raise(SIGUSR1);
-	for (;;)
-		pause();
+	printf("handled: %d\n", (int)handled);
+	/* once more, as a child of the tool's that is not the command */
+	if (!fork()) {
+		if (!fork()) {
+			usleep(50000);
+			ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+			raise(SIGUSR1);
+			_exit(0);
+		}
+		_exit(0);
+	}
+	wait(NULL);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -196,7 +217,7 @@ int main(int argc, char **argv)
 	char byte;
 
 	if (argc == 2 && !strcmp(argv[1], "traceme"))
-		trace_by_parent();
+		return trace_by_parent();
 	if (argc != 2 || pipe(ready_pipe) < 0)
 		return 2;
 	for (size_t i = 0; i < ATTACK_LEN(ways); i++) {

@@ -19,7 +19,8 @@ def test_L21_R2_the_private_directory_goes_with_the_tool(sandlock, program, tmp_
     (outside / "directory").mkdir(parents=True)
     (outside / "file").write_text("content\n")
     granted = attacks.profile(tmp_path / "p.toml", extra='tmp = "private"\n', exec=[program])
-    command = [sandlock, "run", "-p", granted, "--", program, "3000", outside]
+    # Deeper than descriptors could be held open.
+    command = ["/usr/bin/prlimit", "--nofile=64", sandlock, "run", "-p", granted, "--", program, "200", outside]
     with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as tool:
         name, _, top = tool.stdout.readline().rstrip("\n").partition(": ")
         assert name == "directory" and tool.stdout.readline() == "ready\n"
@@ -27,5 +28,5 @@ def test_L21_R2_the_private_directory_goes_with_the_tool(sandlock, program, tmp_
         assert directory.is_dir() and (directory / "to-root").is_symlink()
         tool.send_signal(getattr(signal, by))
         tool.wait(timeout=10)
-        attacks.wait_until(lambda: not directory.exists(), timeout_s=5)
+        attacks.wait_until(lambda: not directory.exists(), timeout_s=10)
     assert (outside / "file").read_text() == "content\n" and (outside / "directory").is_dir()
