@@ -21,6 +21,10 @@
 #ifndef XATTR_NAME_MAX
 #define XATTR_NAME_MAX 255
 #endif
+#define TERMINAL_MASTERS 5 /* major of /dev/ptmx, whatever its name */
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
 #define MEMORY_DEVICES 1 /* major of /dev/null, zero, full, random: they take no commands */
 
 /* chown: giving away takes CAP_CHOWN; an owner may choose among its own groups. */
@@ -201,6 +205,18 @@ int sl_observe_attribute(struct sl_event *e)
 	return 0;
 }
 
+/* TIOCGPTPEER opens the other end of a pseudo-terminal by the flags in its argument, without a path. */
+static int open_peer(struct sl_event *e)
+{
+	int access = (int)e->n->data.args[2] & O_ACCMODE;
+
+	sl_event_use(e,
+		     SL_RIGHT_IOCTL | (access != O_WRONLY ? SL_RIGHT_READ : 0u) |
+			     (access != O_RDONLY ? SL_RIGHT_WRITE : 0u),
+		     "/dev/pts/0", false);
+	return 0;
+}
+
 int sl_observe_ioctl(struct sl_event *e)
 {
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
@@ -217,6 +233,8 @@ int sl_observe_ioctl(struct sl_event *e)
 	if (S_ISCHR(st.st_mode)) {
 		unsigned int number = major(st.st_rdev);
 
+		if (number == TERMINAL_MASTERS && (uint32_t)e->n->data.args[1] == TIOCGPTPEER)
+			return open_peer(e);
 		if (number == MEMORY_DEVICES || number == 4 || number == 5 || (number >= 136 && number <= 143))
 			return SL_NOTHING;
 	}

@@ -126,6 +126,18 @@ int sl_event_dirfd(const struct sl_event *e, int which)
 	return arg == SL_NO_ARG ? AT_FDCWD : (int)e->n->data.args[arg];
 }
 
+/* What lies deeper than PATH_MAX is reached step by step; it has no name that a profile could hold. */
+static void note_nameless(struct sl_event *e, const char *path)
+{
+	for (size_t len; *path; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		if (len > NAME_MAX)
+			return; /* the caller's own mistake */
+	}
+	sl_event_note(e, true, "something with a path longer than PATH_MAX was used, which a profile cannot name");
+	e->failure_needs_rights = true;
+}
+
 int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const struct sl_resolve_opts *opts,
 			  struct sl_resolved *ret)
 {
@@ -137,6 +149,8 @@ int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const
 	r = sl_resolve_with(e->tid, dirfd, path, &as_caller, ret);
 	if (r == -EPERM)
 		note_unseen(e);
+	if (r == -ENAMETOOLONG)
+		note_nameless(e, path);
 	return r;
 }
 

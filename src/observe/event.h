@@ -140,6 +140,8 @@ int sl_process_field(pid_t pid, int field, uint64_t *ret);
 /* The caller's identity (permission.c): find out whether it differs from ours. */
 void sl_event_identify(struct sl_event *e);
 void sl_event_setid(struct sl_event *e);
+/* A process runs another program: exec takes capabilities away from a root whose bounding set is smaller. */
+void sl_observer_new_image(struct sl_observer *o, pid_t pid);
 
 /* Would the kernel allow it to the caller? All return 0 or -errno (permission.c). */
 int sl_may_access(struct sl_event *e, int fd, int mode); /* R_OK | W_OK | X_OK */

@@ -299,8 +299,11 @@ void sl_exec_verify(struct sl_observer *o, pid_t pid)
 		if (o->pending[i].pid != pid)
 			continue;
 		/* The same stack: that exec failed, the old image is still there. */
-		if (!o->options.explain && image_stack(pid) != o->pending[i].stack)
-			sl_tracee_mappings(pid, record_mapping, &(struct image){ o, pid });
+		if (image_stack(pid) != o->pending[i].stack) {
+			sl_observer_new_image(o, pid);
+			if (!o->options.explain)
+				sl_tracee_mappings(pid, record_mapping, &(struct image){ o, pid });
+		}
 		o->pending[i] = o->pending[--o->pending_count];
 		return;
 	}

@@ -4,7 +4,8 @@
  * A caller whose identity equals ours is checked by asking the kernel about ourselves: faccessat2() on the O_PATH
  * descriptor answers with access control lists, read-only mounts and capabilities and all. Identities can only come
  * apart through the set*id() calls and capset(), which are notified (no_new_privs makes set-user-ID programs start
- * plainly), so nothing is looked up before the first of those that would change something. After it each thread's
+ * plainly), and through an exec by a root whose bounding set was made smaller, so nothing is looked up before the first
+ * of those that would change something. After it each thread's
  * credentials are read, and the checks are made with its file-system identity taken on by our thread.
  */
 #include <dirent.h>
@@ -106,6 +107,19 @@ void sl_event_setid(struct sl_event *e)
 		return;
 	o->setid_seen = true;
 	o->same_identity[(uint32_t)e->tid % SL_IDENTITY_SLOTS].tid = 0;
+}
+
+void sl_observer_new_image(struct sl_observer *o, pid_t pid)
+{
+	size_t slot = (uint32_t)pid % SL_IDENTITY_SLOTS;
+	struct sl_creds now;
+
+	if (o->same_identity[slot].tid == pid)
+		o->same_identity[slot].tid = 0;
+	/* Without capabilities there is nothing that an exec could take. */
+	if (o->setid_seen || !own_creds(o)->cap_effective || sl_tracee_creds(pid, &now) < 0)
+		return;
+	o->setid_seen = !same_identity(&now, own_creds(o));
 }
 
 uid_t sl_may_fsuid(const struct sl_event *e)
