@@ -148,6 +148,17 @@ static void forward_continue(struct sl_run *run)
 	run->command_stopped = false;
 }
 
+/* Somebody ends the tool: as timeout(1) does, all of the command's process group hears it. A shell that waits for a
+ * child would else go on until that child ends. Within the signal scope the group is no more than the sandbox's part
+ * of it, and we, who do not listen to ourselves. */
+static void forward_end(struct sl_run *run, int sig)
+{
+	pid_t group = run->domain == SL_DOMAIN_SIGNAL ? getpgid(run->child.pid) : -1;
+
+	if (group <= 1 || kill(-group, sig) < 0)
+		kill(run->child.pid, sig);
+}
+
 static void handle_signal(struct sl_run *run, const struct signalfd_siginfo *info)
 {
 	int sig = (int)info->ssi_signo;
@@ -165,6 +176,8 @@ static void handle_signal(struct sl_run *run, const struct signalfd_siginfo *inf
 		return;
 	if (sig == SIGCONT)
 		forward_continue(run);
+	else if (terminating)
+		forward_end(run, sig);
 	else
 		kill(run->child.pid, sig);
 }
