@@ -332,7 +332,7 @@ BASH_CASES = {
     "large-here-document": "x=$(printf %070000d 1); cat <<X | wc -c\n$x\nX",
     "globs": "shopt -s globstar nullglob; echo *.c **/*.h d/[ab]*; for f in d/*; do cat $f; done",
     "jobs": "for i in 1 2 3 4; do (sleep 0.1; echo $i >o$i) & done; wait; cat o*; coproc cat; echo x >&${COPROC[1]}; read -u ${COPROC[0]} y; echo $y",
-    "traps": "trap 'echo trapped; rm -f lock' EXIT; set -C; echo 1 >lock; (exit 3); echo $?; kill -USR1 $$ & trap 'echo usr1' USR1; wait; ulimit -n >/dev/null",
+    "traps": "trap 'echo trapped; rm -f lock' EXIT; set -C; echo 1 >lock; (exit 3); echo $?; trap 'echo usr1' USR1; kill -USR1 $$; ulimit -n >/dev/null",
     "source": "source d/a.sh; echo $fromfile; exec 3>log; echo x >&3; exec 3>&-; exec 4<d/b; read -u 4 line; echo $line",
     "descriptors": "echo err >/dev/stderr; echo out >/dev/stdout; cat /dev/stdin <d/b; exec 5<>rw; echo x >&5; cat /dev/fd/3 3<d/b; cat /proc/self/fd/3 3<d/b",
     "pushd": "pushd d >/dev/null; pwd; popd >/dev/null; cd d && cd - >/dev/null; mapfile -t l <d/b; echo ${#l[@]}; type -P cat; command -v nothing || echo none",
