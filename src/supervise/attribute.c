@@ -252,7 +252,7 @@ static bool is_implicit(const struct sl_policy *p, const char *path)
 	SL_FREE char *dir = NULL;
 
 	if (!sl_policy_allows(p, &(struct sl_access){SL_RIGHT_WRITE, path}, &rule) || !rule ||
-	    strcmp(rule->origin, "implicit"))
+	    strcmp(rule->origin, "implicit") != 0)
 		return false;
 	dir = sl_path_dirname(path);
 	return !sl_policy_allows_attributes(p, dir);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,11 +19,32 @@
 #include "kernel/tracee.h"
 #include "policy/calls.h"
 
+/* Everything that is read of a caller is read by its number from /proc. One that belongs to another pid
+ * namespace has somebody else under it. Asked once a process. */
+static bool proc_is_ours(void)
+{
+	static pid_t checked;
+	pid_t own = getpid();
+	char text[16];
+	ssize_t n;
+
+	if (checked == own)
+		return true;
+	n = readlink("/proc/self", text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	if (strtol(text, NULL, 10) != own)
+		return false;
+	checked = own;
+	return true;
+}
+
 void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
 {
 	const struct sl_call *call = sl_call_by_nr(n->data.nr);
 
-	if (!call) {
+	if (!call || !proc_is_ours()) {
 		sl_notif_error(listener, n->id, EPERM);
 		return;
 	}
@@ -73,28 +95,31 @@ bool sl_behalf_is_inside(const struct sl_behalf *b, pid_t pid)
 	return pid == b->root_pid || sl_tracee_is_descendant(pid, b->tool_pid);
 }
 
+static int listen_as(int listener, const struct seccomp_notif *n)
+{
+	SL_CLOSE int fd = sl_fd_take((pid_t)n->pid, (int)n->data.args[0]);
+	int domain = AF_UNSPEC;
+	socklen_t size = sizeof(domain);
+
+	if (fd < 0)
+		return fd == -EBADF ? fd : -EACCES;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+		return -errno; /* EBADF and ENOTSOCK */
+	if (domain != AF_UNIX || !sl_notif_valid(listener, n->id))
+		return -EACCES;
+	return listen(fd, (int)n->data.args[1]) < 0 ? -errno : 0;
+}
+
 /* Listening needs no address, and an internet socket without one gets a port, which Landlock does not judge.
  * The caller's own call could find another socket under the number, so it is done here, on the open file that
  * was looked at. An AF_UNIX peer that asks who listens (SO_PEERCRED) is told the tool's process id. */
 void sl_behalf_listen(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
 {
-	SL_CLOSE int fd = sl_fd_take((pid_t)n->pid, (int)n->data.args[0]);
-	int domain = AF_UNSPEC, error = 0;
-	socklen_t size = sizeof(domain);
+	int r = listen_as(listener, n);
 
 	(void)b;
-	if (fd < 0)
-		error = fd == -EBADF ? EBADF : EACCES;
-	else if (!sl_notif_valid(listener, n->id))
-		error = EACCES;
-	else if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
-		error = errno == ENOTSOCK || errno == EBADF ? errno : EACCES;
-	else if (domain != AF_UNIX)
-		error = EACCES;
-	else if (listen(fd, (int)n->data.args[1]) < 0)
-		error = errno;
-	if (error)
-		sl_notif_error(listener, n->id, error);
+	if (r < 0)
+		sl_notif_error(listener, n->id, -r);
 	else
 		sl_notif_return(listener, n->id, 0);
 }
