@@ -54,6 +54,7 @@ static void drop_unwritable(struct sl_profile *p)
 			free(env->items[i].text);
 	}
 	env->len = kept;
+	env->present = env->present && kept;
 	if (p->program.cwd && !writable("--cwd", p->program.cwd)) {
 		free(p->program.cwd);
 		p->program.cwd = NULL;
