@@ -115,20 +115,23 @@ static uint32_t rights_of(int flags, const struct stat *st)
 	return rights;
 }
 
-/* What O_CREAT does with what is in a sticky directory (fs.protected_regular and protected_fifos, proc(5)). */
+/* What O_CREAT does with what is in a sticky directory (fs/namei.c: may_create_in_sticky; proc(5)). */
 static int protected_in_sticky(struct sl_event *e, int fd, const struct stat *st)
 {
-	struct stat dir;
+	int level = S_ISREG(st->st_mode)    ? sl_protection_level(SL_PROTECTED_REGULAR) :
+		    S_ISFIFO(st->st_mode) ? sl_protection_level(SL_PROTECTED_FIFOS) :
+					    0;
 	char path[PATH_MAX], *slash;
+	struct stat dir;
 
-	if ((!S_ISREG(st->st_mode) && !S_ISFIFO(st->st_mode)) || st->st_uid == sl_may_fsuid(e))
+	if (!level || st->st_uid == sl_may_fsuid(e))
 		return 0;
 	if (sl_fd_path(fd, path, sizeof(path)) < 1 || !(slash = strrchr(path, '/')))
 		return 0;
 	slash[slash == path] = '\0';
 	if (stat(path, &dir) < 0 || !(dir.st_mode & S_ISVTX) || dir.st_uid == st->st_uid)
 		return 0;
-	return dir.st_mode & S_IWOTH ? -EACCES : 0;
+	return dir.st_mode & S_IWOTH || (level > 1 && dir.st_mode & S_IWGRP) ? -EACCES : 0;
 }
 
 static int check_kind(struct sl_event *e, int flags, int fd, const struct stat *st)
@@ -139,8 +142,8 @@ static int check_kind(struct sl_event *e, int flags, int fd, const struct stat *
 		return -EISDIR;
 	if (flags & O_DIRECTORY && !S_ISDIR(st->st_mode))
 		return -ENOTDIR;
-	if (S_ISSOCK(st->st_mode))
-		return -ENXIO;
+	if (S_ISSOCK(st->st_mode) || (S_ISCHR(st->st_mode) && !st->st_rdev))
+		return -ENXIO; /* a whiteout is no device */
 	if (S_ISCHR(st->st_mode) && st->st_rdev == TTY_CONTROLLING && !has_terminal(e->tid))
 		return -ENXIO;
 	return flags & O_CREAT ? protected_in_sticky(e, fd, st) : 0;

@@ -152,6 +152,10 @@ uid_t sl_may_fsuid(const struct sl_event *e);
 int sl_may_create(struct sl_event *e, const struct sl_resolved *at);
 int sl_may_remove(struct sl_event *e, const struct sl_resolved *at, const struct stat *st);
 
+/* The system's settings /proc/sys/fs/protected_*, read once; the usual 1 where they cannot be read. */
+enum sl_protected { SL_PROTECTED_HARDLINKS, SL_PROTECTED_REGULAR, SL_PROTECTED_FIFOS, SL_PROTECTED_COUNT };
+int sl_protection_level(enum sl_protected which);
+
 /* -ENOTEMPTY for a directory that holds something, 0 for an empty one or one that we cannot look into. */
 int sl_directory_empty(int fd);
 

@@ -29,31 +29,35 @@ static void made(struct sl_event *e, const struct sl_resolved *at)
 	sl_event_made(e, at->path);
 }
 
-static int check_node(struct sl_event *e)
+/* mknod's kinds, judged before the path (fs/namei.c: may_mknod). */
+static int check_kind(const struct sl_event *e)
 {
-	mode_t mode = (mode_t)e->n->data.args[e->call->mode_arg];
-	uint64_t device = e->n->data.args[e->call->mode_arg + 1];
-
-	switch (mode & S_IFMT) {
+	switch ((mode_t)e->n->data.args[e->call->mode_arg] & S_IFMT) {
 	case 0:
 	case S_IFREG:
 	case S_IFIFO:
 	case S_IFSOCK:
-		return 0;
 	case S_IFCHR:
-		if (!device)
-			return 0; /* a whiteout: anybody may make one */
-		/* fallthrough */
 	case S_IFBLK:
-		if (!sl_may_capable(e, CAP_MKNOD))
-			return -EPERM;
-		sl_event_note(e, true, "a device node was made, which no profile grants");
 		return 0;
 	case S_IFDIR:
 		return -EPERM;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* Devices take a capability, but for the whiteout (0, 0). */
+static int check_device(struct sl_event *e)
+{
+	mode_t kind = (mode_t)e->n->data.args[e->call->mode_arg] & S_IFMT;
+
+	if (kind != S_IFBLK && (kind != S_IFCHR || !(uint32_t)e->n->data.args[e->call->mode_arg + 1]))
+		return 0;
+	if (!sl_may_capable(e, CAP_MKNOD))
+		return -EPERM;
+	sl_event_note(e, true, "a device node was made, which no profile grants");
+	return 0;
 }
 
 /* symlink(target, path): an empty target is ENOENT. */
@@ -65,17 +69,25 @@ static int check_target(struct sl_event *e)
 	return r < 0 ? r : first ? 0 : -ENOENT;
 }
 
+/* What is judged before the name: mknod's kind, symlink's target. */
+static int check_arguments(struct sl_event *e)
+{
+	if (e->op == SL_OP_MKNOD)
+		return check_kind(e);
+	return e->op == SL_OP_SYMLINK ? check_target(e) : 0;
+}
+
 int sl_observe_make(struct sl_event *e)
 {
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
-	int r = e->op == SL_OP_SYMLINK ? check_target(e) : 0;
+	int r = check_arguments(e);
 
 	if (r == 0)
 		r = sl_event_resolve(e, e->op == SL_OP_SYMLINK, SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, &at);
 	if (r == 0)
 		r = check_new_name(e, &at, e->op == SL_OP_MKDIR);
 	if (r == 0 && e->op == SL_OP_MKNOD)
-		r = check_node(e);
+		r = check_device(e);
 	if (r < 0)
 		return r;
 	made(e, &at);
@@ -85,15 +97,7 @@ int sl_observe_make(struct sl_event *e)
 /* fs.protected_hardlinks: what one neither owns nor may write is not linked (fs/namei.c: may_linkat). */
 static int may_link_to(struct sl_event *e, int fd, const struct stat *st)
 {
-	static char setting;
-	SL_CLOSE int file = -EBADF;
-
-	if (!setting) {
-		file = open("/proc/sys/fs/protected_hardlinks", O_RDONLY | O_CLOEXEC);
-		if (file < 0 || read(file, &setting, 1) != 1)
-			setting = '1';
-	}
-	if (setting == '0' || sl_may_own(e, st) == 0)
+	if (!sl_protection_level(SL_PROTECTED_HARDLINKS) || sl_may_own(e, st) == 0)
 		return 0;
 	if (!S_ISREG(st->st_mode) || st->st_mode & S_ISUID || (st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		return -EPERM;

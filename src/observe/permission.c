@@ -250,3 +250,21 @@ int sl_mount_of(int fd, uint64_t *ret_id, bool *ret_is_root)
 					      (uint64_t)x.stx_dev_major << 32 | x.stx_dev_minor;
 	return 0;
 }
+
+int sl_protection_level(enum sl_protected which)
+{
+	static const char *const files[SL_PROTECTED_COUNT] = {
+		[SL_PROTECTED_HARDLINKS] = "/proc/sys/fs/protected_hardlinks",
+		[SL_PROTECTED_REGULAR] = "/proc/sys/fs/protected_regular",
+		[SL_PROTECTED_FIFOS] = "/proc/sys/fs/protected_fifos",
+	};
+	static char levels[SL_PROTECTED_COUNT];
+	SL_CLOSE int fd = -EBADF;
+
+	if (!levels[which]) {
+		fd = open(files[which], O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, &levels[which], 1) != 1)
+			levels[which] = '1';
+	}
+	return levels[which] - '0';
+}

@@ -68,8 +68,6 @@ static int check_moved_dir(struct sl_event *e, const struct renaming *r)
 
 static int check_names(const struct renaming *r)
 {
-	if (!r->old.name[0] || !r->at.name[0])
-		return -EBUSY;
 	if (r->old.fd < 0)
 		return -ENOENT;
 	if (r->at.fd >= 0 && r->flags & RENAME_NOREPLACE)
@@ -91,17 +89,22 @@ static int check_rename(struct sl_event *e, struct renaming *r)
 	uint64_t old_mount, new_mount;
 	int error;
 
+	if (!r->old.name[0])
+		return -EBUSY;
+	if (!r->at.name[0])
+		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (sl_mount_of(r->old.parent_fd, &old_mount, NULL) < 0 || sl_mount_of(r->at.parent_fd, &new_mount, NULL) < 0 ||
 	    old_mount != new_mount)
 		return -EXDEV;
 	if ((r->old.fd >= 0 && fstat(r->old.fd, &r->old_st) < 0) || (r->at.fd >= 0 && fstat(r->at.fd, &r->at_st) < 0))
 		return -errno;
 	error = check_names(r);
-	if (error == 0)
-		error = sl_may_remove(e, &r->old, &r->old_st);
+	if (error < 0 || (r->at.fd >= 0 && same_object(&r->old_st, &r->at_st)))
+		return error; /* one file under two names: nothing is done, whoever asks; but Landlock is asked */
+	error = sl_may_remove(e, &r->old, &r->old_st);
 	if (error == 0)
 		error = r->at.fd >= 0 ? sl_may_remove(e, &r->at, &r->at_st) : sl_may_create(e, &r->at);
-	if (error == 0 && r->at.fd >= 0 && !same_object(&r->old_st, &r->at_st))
+	if (error == 0 && r->at.fd >= 0)
 		error = check_kinds(r);
 	return error < 0 ? error : check_moved_dir(e, r);
 }
