@@ -79,6 +79,10 @@ static int skip_string(struct scan *s)
 	bool multi = s->end - start >= 3 && start[1] == quote && start[2] == quote;
 	struct scan at_start = *s;
 
+	/* No valid text has a quote right behind a word or a string; toml++ would go on into the string in search of
+	 * the word's end, with the characters that skip_plain is afraid of. */
+	if (start > s->text && !strchr(" \t[]{}.,=\n\xbf", start[-1]))
+		return fail(s, "found a quote right behind other text");
 	for (s->p += multi ? 3 : 1; s->p < s->end; s->p++) {
 		if (*s->p == '\\' && quote == '"' && s->p + 1 < s->end && s->p[1] != '\n') {
 			s->p++;
