@@ -75,7 +75,33 @@ static void command_ended(struct sl_run *run, int status)
 	}
 }
 
-/* The command stopped: so do we, unless it has been continued in the meantime. */
+/* Would somebody who sees us stop continue us? A shell with job control is in our session and has put us into a process
+ * group of our own. Any other parent only waits for our end, and whatever then continues the command does not know us. */
+static bool is_job(void)
+{
+	pid_t parent = getppid();
+
+	return parent > 0 && getsid(parent) == getsid(0) && getpgid(parent) != getpgrp();
+}
+
+/* The time limit holds while we are stopped: a signal of our own continues us then. */
+static void wake_at_timeout(struct sl_run *run)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT};
+	double left_s = run->started_s + run->options->timeout_s - sl_run_now_s();
+	struct itimerspec when = {0};
+	timer_t timer;
+
+	if (run->options->timeout_s <= 0 || run->wake_armed)
+		return;
+	left_s = SL_MAX(left_s, 0.001);
+	when.it_value.tv_sec = (time_t)left_s;
+	when.it_value.tv_nsec = (long)((left_s - (double)when.it_value.tv_sec) * 1e9);
+	run->wake_armed = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+			  timer_settime(timer, 0, &when, NULL) == 0;
+}
+
+/* The command stopped: so do we, if we are somebody's job, unless it has been continued in the meantime. */
 static void command_stopped(struct sl_run *run, int sig)
 {
 	int status;
@@ -87,7 +113,10 @@ static void command_stopped(struct sl_run *run, int sig)
 			command_ended(run, status);
 		return;
 	}
+	if (!is_job())
+		return;
 	sl_progress_clear(&run->progress);
+	wake_at_timeout(run);
 	sl_signals_stop_self(sig);
 }
 

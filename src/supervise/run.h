@@ -40,6 +40,7 @@ struct sl_run {
 	double started_s;  /* CLOCK_MONOTONIC */
 	double deadline_s; /* of the phase; 0: none */
 	bool command_ended, command_stopped;
+	bool wake_armed; /* a timer of our own will continue us at the time limit */
 	int wait_status; /* of the command */
 	bool timed_out;
 	bool watch_listener; /* no notifier yet: start it when the first notification comes */

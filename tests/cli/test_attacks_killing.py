@@ -105,3 +105,30 @@ def test_R1_a_command_that_makes_the_tool_its_tracer(sandlock, own_program, own_
     found = attacks.confined(sandlock, own_granted, [own_program, "traceme"], timeout=10)
     assert found == {"traceme": "SUCCEEDED", "handled": "1"}
     assert not of_program(own_program)
+
+
+SHELL = {"read": ["/usr", "/lib", "/lib64", "/etc/ld.so.cache"], "exec": ["/usr", "/lib", "/lib64"]}
+
+
+def in_a_job(how):
+    """Arguments of Popen: as a script starts a command, in a new session, or as a shell with job control does."""
+    return {"script": {}, "session": {"start_new_session": True}, "job": {"process_group": 0}}[how]
+
+
+@pytest.mark.parametrize("how", ["script", "session", "job"])
+def test_R2_a_stopped_command_does_not_stop_the_clock(sandlock, tmp_path, how):
+    granted = attacks.profile(tmp_path / "p.toml", **SHELL)
+    command = [sandlock, "run", "-p", granted, "-t", "1", "--", "/bin/sh", "-c", "kill -STOP $$"]
+    with attacks.running(command, stdin=subprocess.DEVNULL, **in_a_job(how)) as tool:
+        assert tool.wait(timeout=5) == 124
+
+
+@pytest.mark.parametrize("how", ["script", "session"])
+def test_R1_a_command_that_stops_and_is_continued_from_inside(sandlock, tmp_path, how):
+    """Where nobody but the sandbox itself would continue it, the tool does not stop with the command."""
+    granted = attacks.profile(tmp_path / "p.toml", **SHELL)
+    script = "(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo went on; chmod 600 /etc/passwd 2>&- || echo refused"
+    command = [sandlock, "run", "-p", granted, "--", "/bin/sh", "-c", script]
+    with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **in_a_job(how)) as tool:
+        assert tool.communicate(timeout=5)[0] == "went on\nrefused\n"
+        assert tool.returncode == 0
