@@ -148,10 +148,14 @@ bool sl_event_explain(struct sl_event *e)
 {
 	bool allowed = true;
 
-	/* In their order: a file that may be made is made, also when opening it is then refused. */
+	/* In their order. A file that may be made is made, also when opening it is then refused; where it may not be
+	 * made, the call ends there, and the line that lets it be made lets it be written as well. */
 	for (size_t i = 0; i < e->step_count; i++) {
-		if (e->steps[i].kind == SL_STEP_MADE && allowed)
+		if (e->steps[i].kind == SL_STEP_MADE) {
+			if (!allowed)
+				break;
 			sl_facts_made(e->o->facts, e->steps[i].path);
+		}
 		allowed = explain_step(e, &e->steps[i]) && allowed;
 	}
 	return allowed;

@@ -221,11 +221,12 @@ int sl_directory_empty(int fd)
 	SL_CLOSEDIR DIR *dir = NULL;
 	int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
 	const struct dirent *entry;
+	struct stat st;
 
 	if (readable < 0)
 		readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (readable < 0)
-		return 0;
+	if (readable < 0) /* closed to us: subdirectories are counted all the same, by most file systems */
+		return fstat(fd, &st) == 0 && st.st_nlink > 2 ? -ENOTEMPTY : 0;
 	dir = fdopendir(readable);
 	if (!dir) {
 		sl_close(readable);

@@ -181,13 +181,13 @@ void harness_put(const char *name, const char *text, unsigned int mode)
 
 void harness_end(struct harness *h)
 {
-	SL_FREE char *command = sl_xasprintf("%s", h->dir);
 	pid_t pid;
 
 	ck_assert_int_eq(chdir("/"), 0);
 	pid = fork();
 	if (!pid) {
-		execlp("rm", "rm", "-rf", "--", command, (char *)NULL);
+		/* Directories without rights are not even their owner's to empty. */
+		execlp("sh", "sh", "-c", "chmod -R u+rwx -- \"$0\" 2>/dev/null; exec rm -rf -- \"$0\"", h->dir, (char *)NULL);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);

@@ -283,6 +283,7 @@ static int explained(void)
 	close(open("dir/new", O_CREAT | O_RDWR, 0666));
 	close(open("dir/new", O_RDONLY));
 	mkdir("other", 0777);
+	close(open("other-file", O_CREAT | O_RDWR, 0666));
 	close(open("/dev/null", O_RDWR));
 	close(open("/proc/self/maps", O_RDONLY));
 	chmod("f", 0600);
@@ -320,7 +321,8 @@ START_TEST(test_R8_explain)
 		"openat \"f\": read is not granted; add to [filesystem] read: \"D/f\"\n",
 		"openat \"granted\": write is not granted; add to [filesystem] write: \"D/granted\"\n",
 		"openat \"dir/new\": read is not granted; add to [filesystem] read: \"D/dir\"\n",
-		"\": create is not granted; add to [filesystem] create: \"D\"\n",
+		"other\": create is not granted; add to [filesystem] create: \"D\"\n",
+		"openat \"other-file\": create is not granted; add to [filesystem] create: \"D\"\n",
 		"openat \"/proc/self/maps\": read is not granted; add to [filesystem] read: \"/proc/self/maps\"\n",
 		"\": write is not granted; add to [filesystem] write: \"D/f\"\n",
 	};
