@@ -130,6 +130,10 @@ static const struct row rows[] = {
 	{ "ioctl", { 3, 0x40047211 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x40806685 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x800c6613 }, EPERM, EPERM, EPERM },
+	{ "ioctl", { 3, 0x6609 }, EPERM, EPERM, EPERM },
+	{ "ioctl", { 3, 0x40286608 }, EPERM, EPERM, EPERM },
+	{ "ioctl", { 3, 0xc0406618 }, EPERM, EPERM, EPERM },
+	{ "ioctl", { 3, 0xc0506617 }, EPERM, EPERM, EPERM },
 	/* other ioctls */
 	{ "ioctl", { 3, 0x5412 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, HIGH | 0x5412 }, EPERM, EPERM, EPERM },
