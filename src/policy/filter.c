@@ -164,7 +164,7 @@ static void judge_socket(struct sl_bpf *b, const struct sl_filter_plan *plan, co
 	sl_bpf_and(b, SOCK_TYPE_BITS);
 	ret_if_eq(b, SOCK_RAW, refuse(EPERM));
 	ret_if_eq(b, SOCK_PACKET, refuse(EPERM));
-	if (plan->no_network && plan->listener) {
+	if (plan->no_network && plan->listener && !plan->tcp_unjudged) {
 		ret_if_ne(b, SOCK_STREAM, refuse(EACCES));
 		sl_bpf_load_low(b, 2);
 		ret_if_eq(b, 0, SECCOMP_RET_ALLOW);

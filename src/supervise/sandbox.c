@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "base/path.h"
+#include "kernel/landlock.h"
 #include "sandlock.h"
 #include "supervise/registry.h"
 #include "supervise/run.h"
@@ -23,6 +24,7 @@
 static void plan_filter(const struct sl_sandbox_options *options, bool listener, struct sl_filter_plan *ret)
 {
 	const struct sl_policy *policy = options->policy;
+	struct sl_landlock_masks masks = sl_landlock_masks(sl_landlock_abi(), options->disabled);
 
 	*ret = (struct sl_filter_plan){
 	    .listener = listener,
@@ -30,6 +32,7 @@ static void plan_filter(const struct sl_sandbox_options *options, bool listener,
 	    .observe = options->observer != NULL,
 	    .allow_sysv_ipc = options->allow_sysv_ipc,
 	    .no_network = policy || options->no_network,
+	    .tcp_unjudged = !(masks.net & SL_LL_NET_BIND_TCP),
 	    .extra_deny = options->extra_deny,
 	};
 	for (size_t i = 0; policy && i < policy->self_rule_count; i++) {

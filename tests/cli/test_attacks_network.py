@@ -114,3 +114,14 @@ def test_N6_R13_nothing_listed_reaches_nothing(sandlock, program, tmp_path, serv
     unbuilt = [*families, "pair-inet", "icmp"]
     privileged = ["raw4", "raw6", "packet", "sock-packet", *administration]
     attacks.proves(bare, confined, unbuilt if ROOT else unbuilt + privileged)
+
+
+def test_N6_nothing_listed_without_a_kernel_that_judges_tcp(sandlock, program, tmp_path, servers):
+    """With the protection of TCP left out, no internet socket can be made: bind is not for the asking."""
+    server, top = servers()
+    granted = attacks.profile(tmp_path / "p.toml", exec=[program], create=[top])
+    command = [sandlock, "run", "-p", granted, "--disable", "net-tcp", "--", program, *server.arguments()]
+    confined = attacks.call(command, cwd=top)
+    assert set(server.end().values()) == {0}
+    tcp = ("tcp4", "tcp6", "bind4", "bind6", "bind-unspec", "listen4", "listen6", "sendto-fastopen")
+    attacks.compare({name: confined[name] for name in tcp}, {name: "EACCES" for name in tcp})
