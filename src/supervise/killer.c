@@ -65,11 +65,20 @@ static bool may_trace(pid_t pid)
 	return syscall(SYS_get_robust_list, pid, &head, &len) == 0;
 }
 
-/* Kill the process if it is in the domain: the pidfd makes sure that it is the one that was asked about. */
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* Kill the process if it is in the domain: the pidfd makes sure that it is the one that was asked about. A zombie that
+ * nobody reaps is none. */
 static bool kill_if_inside(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	bool killed = fd >= 0 && may_trace(pid) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+	bool killed = fd >= 0 && !has_ended(fd) && may_trace(pid) &&
+		      syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
 
 	sl_close(fd);
 	return killed;

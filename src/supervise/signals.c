@@ -38,8 +38,14 @@ int sl_signals_take(struct sl_signals *s, struct sl_error *err)
 
 void sl_signals_release(struct sl_signals *s)
 {
+	struct signalfd_siginfo late;
+
 	if (s->fd < 0)
 		return;
+	/* What came after the end must not strike when it is unblocked: SIGPIPE of a status line that nobody reads,
+	 * signals that were meant for the command. */
+	while (sl_signals_next(s, &late))
+		;
 	/* SIGTTOU is blocked, so this is allowed from the background. */
 	if (s->tty >= 0 && s->foreground == getpgrp() && tcgetpgrp(s->tty) != s->foreground)
 		tcsetpgrp(s->tty, s->foreground);
