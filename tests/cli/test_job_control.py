@@ -95,7 +95,7 @@ def test_r1_an_interactive_shell_has_job_control_and_gives_the_terminal_back(box
         tty.send("\x1a")
         tty.expect("Stopped")
         tty.expect("inner> ")
-        tty.line("jobs; kill %1; wait; echo do''ne")
+        tty.line("jobs; kill %1; sleep 0.5; wait; echo do''ne")
         tty.expect("done")
         tty.line("exit 3")
         tty.expect("outer> ")
