@@ -43,14 +43,14 @@ static const char *self_name(struct sl_event *e, const char *rest, bool *is_dir)
 {
 	size_t len = strlen(rest);
 
-	for (size_t i = 0; i < SL_ARRAY_LEN(numbered); i++) {
+	for (size_t i = 0; len && i < SL_ARRAY_LEN(numbered); i++) {
 		size_t n = strlen(numbered[i]);
 
-		if (!strncmp(rest + 1, numbered[i], *rest ? n : 0) && *rest && rest[n + 1] == '/') {
-			len = n + 1;
-			*is_dir = true;
-			break;
-		}
+		if (strncmp(rest + 1, numbered[i], n) != 0 || rest[n + 1] != '/')
+			continue;
+		len = n + 1;
+		*is_dir = true;
+		break;
 	}
 	if (!len)
 		*is_dir = true;
