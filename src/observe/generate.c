@@ -7,7 +7,7 @@
  * one that was there. Writing to a device is not absorbed by create: that opens no device ioctl.
  *
  * What stands in the profile and in the notes depends on the facts alone. What the file system holds now decides
- * only the counts (granted.c).
+ * only the counts (granted.c), and what of the run's own in a protected directory is granted by name (survivors.c).
  */
 #include <string.h>
 
@@ -15,12 +15,15 @@
 #include "observe/granted.h"
 #include "observe/observe.h"
 #include "observe/store.h"
+#include "observe/survivors.h"
 #include "profile/sensitive.h"
 
 struct generate {
 	const struct sl_facts *facts;
 	const uint8_t *rights; /* by node, balanced */
 	uint8_t *cover;	       /* by node: rights that directory entries on or above it open */
+	uint8_t *uses;	       /* by node: what was done below it (survivors.h) */
+	uint8_t *held;	       /* by node: rights that were not written because the directory is protected */
 	struct sl_profile *profile;
 	struct sl_observation *result;
 	struct sl_grants grants;
@@ -125,10 +128,28 @@ static void note_object(const struct generate *g, const char *what, const char *
 	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
 }
 
+/* A protected directory is granted nothing but to be listed. What the run made there and left is visited later and
+ * granted by its own name. Returns what is left to be written. */
+static uint8_t hold_back(struct generate *g, uint32_t id, const char *path, uint8_t want)
+{
+	uint8_t kept = want & SL_RIGHT_LIST;
+
+	/* Reading a directory lists it as well. */
+	if (want & SL_RIGHT_READ && sl_intern_node(&g->facts->tree, id)->own & SL_RIGHT_LIST &&
+	    !(g->cover[id] & (SL_RIGHT_READ | SL_RIGHT_LIST)))
+		kept |= SL_RIGHT_LIST;
+	g->held[id] = want & (uint8_t)~SL_RIGHT_LIST;
+	if (g->held[id]) {
+		note_object(g, "held back, because it is protected", path, g->held[id]);
+		g->result->partial = true;
+	}
+	return kept;
+}
+
 static void write_entries(struct generate *g, uint32_t id, const char *path, uint8_t want, bool is_dir)
 {
 	enum sl_sensitivity sensitivity = sl_path_sensitivity(path, g->home);
-	bool wide = is_dir && sensitivity != SL_SENSITIVE_NOT;
+	bool wide = is_dir && sensitivity == SL_SENSITIVE_GUARDED;
 
 	if (!is_dir && sensitivity == SL_SENSITIVE_PROTECTED)
 		note_object(g, "a file among credentials", path, want);
@@ -155,10 +176,14 @@ static void visit(uint32_t id, const char *path, void *arg)
 	uint8_t rights = g->rights[id], want;
 
 	g->cover[id] = cover;
+	if (id != SL_NODE_ROOT && g->held[n->parent] && n->flags & SL_NODE_MADE)
+		rights |= sl_survivor_rights(g->facts, g->uses, id, path, &is_dir);
 	if (!rights)
 		return;
 	rights &= (uint8_t)~implicit_rights(path);
 	want = wanted(rights, cover, is_dir);
+	if (is_dir && sl_path_sensitivity(path, g->home) == SL_SENSITIVE_PROTECTED)
+		want = hold_back(g, id, path, want);
 	if (!want)
 		return;
 	if (!sl_utf8_valid(path, strlen(path))) {
@@ -175,11 +200,13 @@ void sl_facts_to_profile(const struct sl_facts *f, struct sl_profile *profile, s
 {
 	SL_FREE uint8_t *rights = sl_facts_balanced(f);
 	SL_FREE uint8_t *cover = sl_xcalloc(f->tree.count, 1);
+	SL_FREE uint8_t *held = sl_xcalloc(f->tree.count, 1);
+	SL_FREE uint8_t *uses = sl_survivors_uses(f);
 	const char *env = getenv("HOME");
 	SL_FREE char *home = env && env[0] == '/' ? realpath(env, NULL) : NULL;
 	struct sl_observation result = { .tmp_used = f->tmp_used, .partial = f->partial, .network_used = f->network };
-	struct generate g = { .facts = f, .rights = rights, .cover = cover, .profile = profile, .result = &result,
-			      .home = home };
+	struct generate g = { .facts = f, .rights = rights, .cover = cover, .uses = uses, .held = held,
+			      .profile = profile, .result = &result, .home = home };
 
 	sl_strv_copy(&result.notes, &f->notes);
 	sl_intern_each(&f->tree, visit, &g);
