@@ -551,6 +551,53 @@ def test_L19_output_that_cannot_be_written(learn, box, plain):
     assert result.status == 125 and not (box.work / "ran").exists(), result.describe()
 
 
+# L20: protected directories
+
+
+def test_L20_home_is_not_opened(learn, run, box, plain):
+    """What is made at the top of the home would need the home itself: that is held back and said. What stays there is
+    granted by its own name, so the command runs again as long as it is there."""
+    script = "mkdir -p ~/.cache-of-mine/sub && echo 1 >~/.cache-of-mine/sub/f && cat ~/.cache-of-mine/sub/f && touch ~/.settings && echo x >~/.t && rm ~/.t; true"
+    result, path, profile = learn(["sh", "-c", script])
+    home = str(box.home)
+    assert home not in profile.entries(), profile.text
+    assert [m for m in result.messages if "held back" in m and f"{home} (read, create, delete)" in m], result.describe()
+    assert profile.partial
+    assert home + "/.cache-of-mine" in profile.list("create")
+    assert home + "/.settings" in profile.list("write")
+    box.refuses(profile, [("create", home + "/other"), ("read", home + "/.ssh/id_secret"), ("delete", home + "/.ssh")])
+    again = run(path)
+    assert again.stdout == "1\n", again.describe()
+    assert again.stderr.count("Permission denied") + again.stderr.count("cannot create") > 0, again.describe()  # ~/.t
+
+
+def test_L20_credentials_are_kept_file_by_file(learn, box, plain, needs):
+    """By name, by a symbolic link, by the directory that is listed."""
+    (box.work / "link").symlink_to(box.home / ".ssh")
+    result, _, profile = learn(["sh", "-c", "cat link/id_secret; ls ~/.ssh; ls -a ~ >/dev/null"])
+    secret = str(box.home / ".ssh/id_secret")
+    assert secret in profile.list("read")
+    assert [m for m in result.messages if "a file among credentials" in m and secret in m], result.describe()
+    other = box.home / ".ssh/other"
+    other.write_text("x")
+    assert box.probe(profile, [("read", secret), ("read", other), ("write", secret)]) == ["0", "EACCES", "EACCES"]
+    needs("ssh-keygen")
+    result, _, profile = learn(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", box.home / ".ssh/id_new"])
+    assert not {str(box.home / ".ssh"), str(box.home)} & profile.entries().keys(), profile.text
+    assert box.probe(profile, [("read", secret), ("write", secret)]) == ["EACCES", "EACCES"]
+
+
+@pytest.mark.parametrize("directory", ["/etc", "/usr/lib"])
+def test_L20_guarded_directory_is_said(directory, learn, box, plain):
+    """A file made in a system directory: the grant is written with a warning. Only root could; others get no such grant."""
+    name = f"{directory}/sandlock-test-{uuid.uuid4().hex}"
+    result, _, profile = learn(["sh", "-c", f"echo x >{name} && rm {name}; true"])
+    if os.geteuid() == 0:
+        assert directory in profile.list("create") and [m for m in result.messages if f"create on {directory}" in m], result.describe()
+    else:
+        assert not profile.list("create"), profile.text
+
+
 # L21: temporary files
 
 TEMPORARY = {
