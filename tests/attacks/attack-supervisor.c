@@ -247,10 +247,12 @@ static int exec_away(int count)
 
 			start_hammers(3);
 			execv(self_program, argv);
-			_exit(1);
+			_exit(errno);
 		}
 		if (waitpid(pid, &status, 0) == pid && !status)
 			ended++;
+		else
+			attack_report("exec", status);
 	}
 	printf("ended: %d\n", ended);
 	return 0;

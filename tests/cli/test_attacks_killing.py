@@ -52,6 +52,15 @@ def of_program(program):
     return found
 
 
+def all_gone(program, timeout_s=5):
+    """Wait until none is left; tell what is."""
+    try:
+        attacks.wait_until(lambda: not of_program(program), timeout_s=timeout_s)
+    except AssertionError:
+        left = {pid: pathlib.Path(f"/proc/{pid}/status").read_text() for pid in of_program(program)}
+        raise AssertionError(f"still there after {timeout_s} s: {left}") from None
+
+
 @pytest.fixture
 def own_program(program, tmp_path):
     """A copy of the program with a name of this test's own, to find its processes by."""
@@ -78,7 +87,7 @@ def test_R2_nothing_survives_the_tool(sandlock, own_program, own_granted, by):
             tool.send_signal(getattr(signal, by))
         status = tool.wait(timeout=10)
         assert status in {"SIGKILL": (-9,), "SIGTERM": (143, -15), "timeout": (124,)}[by]
-        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+        all_gone(own_program)
         assert not [name for name, pid in left.items() if attacks.alive(pid)]
 
 
@@ -88,7 +97,7 @@ def test_R2_nothing_survives_the_command(sandlock, own_program, own_granted):
         left = numbers(tool.stdout)
         subprocess.run(["kill", "-KILL", str(left["command"])], check=True)
         assert tool.wait(timeout=10) == 128 + 9
-        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+        all_gone(own_program)
 
 
 def test_R2_a_stopped_tool_is_killed_with_its_tree(sandlock, own_program, own_granted):
@@ -97,7 +106,7 @@ def test_R2_a_stopped_tool_is_killed_with_its_tree(sandlock, own_program, own_gr
         tool.send_signal(signal.SIGSTOP)
         tool.send_signal(signal.SIGKILL)
         assert tool.wait(timeout=10) == -9
-        attacks.wait_until(lambda: not of_program(own_program), timeout_s=5)
+        all_gone(own_program)
 
 
 def test_R1_a_command_that_makes_the_tool_its_tracer(sandlock, own_program, own_granted):

@@ -42,7 +42,7 @@ def test_R12_pointers_and_descriptors_that_mean_nothing(sandlock, program, grant
 def test_R10_a_hundred_threads_killed_while_they_call(sandlock, program, granted):
     """Killed by their process's end, by the command's end, and with the tool; the tool ends each time, nothing is left."""
     for end in ("timeout", "term", "kill"):
-        options = ["-t", "0.3"] if end == "timeout" else []
+        options = ["-t", "2"] if end == "timeout" else []
         command = [sandlock, "run", "-p", granted, *options, "--", program, "hammer", "100"]
         with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tool:
             assert tool.stdout.readline() == b"started\n"
