@@ -59,7 +59,7 @@ CHILD_SIDE static int fix_addresses(void)
 CHILD_SIDE static void fail(struct sl_child *c, enum sl_child_step step, int error)
 {
 	c->error = error;
-	__atomic_store_n(&c->step, step, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->step, (int)step, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &c->listener_fd, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	_exit(127);
 }

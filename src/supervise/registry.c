@@ -216,7 +216,7 @@ int sl_registry_list(struct sl_sandbox_info **ret, size_t *ret_len, struct sl_er
 {
 	SL_FREE struct found *found = NULL;
 	struct sl_sandbox_info *list;
-	size_t count, len = 0;
+	size_t count = 0, len = 0;
 	int r = scan(&found, &count, err);
 
 	if (r < 0)
@@ -243,7 +243,7 @@ int sl_registry_list(struct sl_sandbox_info **ret, size_t *ret_len, struct sl_er
 static int find(const char *name, uid_t *ret_uid, struct sl_error *err)
 {
 	SL_FREE struct found *found = NULL;
-	size_t count, matches = 0;
+	size_t count = 0, matches = 0;
 	int r = scan(&found, &count, err);
 
 	if (r < 0)
@@ -268,7 +268,7 @@ static int find(const char *name, uid_t *ret_uid, struct sl_error *err)
 int sl_registry_inspect(const char *name, struct sl_sandbox_info *ret, struct sl_error *err)
 {
 	SL_CLOSE int fd = -EBADF;
-	uid_t uid;
+	uid_t uid = 0;
 	int r = find(name, &uid, err);
 
 	if (r < 0)
@@ -282,7 +282,7 @@ int sl_registry_kill(const char *name, struct sl_error *err)
 	struct timeval timeout = {.tv_sec = KILL_TIMEOUT_S};
 	SL_CLOSE int fd = -EBADF;
 	char byte;
-	uid_t uid;
+	uid_t uid = 0;
 	int r = find(name, &uid, err);
 
 	if (r < 0)
