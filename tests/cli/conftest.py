@@ -283,9 +283,9 @@ class Box:
 
     def refuses(self, profile, more=(), siblings=True):
         """Show that a learned profile refuses what it does not name: secrets, siblings of what was used, changes."""
-        requests = list(more)
-        secrets = [self.home / ".ssh" / "id_secret", "/etc/passwd", "/etc/hostname", "/etc/shadow", "/proc/1/environ", "/proc/1/maps"]
-        requests += [("read", str(p)) for p in secrets if not profile.grants(str(p), "read")]
+        requests = [*more, ("read", str(self.home / ".ssh" / "id_secret"))]
+        secrets = ["/etc/passwd", "/etc/hostname", "/etc/shadow", "/proc/1/environ", "/proc/1/maps"]
+        requests += [("read", p) for p in secrets if not profile.grants(p, "read")]
         requests += [("list", d) for d in (str(self.home / ".ssh"), "/etc", "/", "/root", "/usr/bin") if not profile.grants(d, "list")]
         for directory in (str(self.home), "/tmp", "/usr/bin", "/etc", "/var/tmp", "/dev/shm"):
             if not profile.grants(directory, "create"):
