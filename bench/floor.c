@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define ALL_RIGHTS ((1ULL << 16) - 1)
+
 static int fail(const char *what)
 {
 	perror(what);
@@ -23,8 +25,8 @@ static int fail(const char *what)
 
 int main(int argc, char **argv)
 {
-	/* Everything that ABI 1 knows, granted again below. */
-	struct landlock_ruleset_attr attr = {.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
+	/* Every right that ABI 5 knows, granted again below. */
+	struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_RIGHTS};
 	struct landlock_path_beneath_attr rule = {.allowed_access = attr.handled_access_fs};
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	struct sock_fprog program = {.len = 1, .filter = &allow};
