@@ -218,21 +218,21 @@
 	 .refuse_errno = SL_TREAT_##treat_ == SL_TREAT_ATTRIBUTE ? EACCES                                    \
 			 : SL_TREAT_##treat_ == SL_TREAT_IPC	 ? ENOSYS                                    \
 								 : 0,                                            \
-	 .dir_arg = d,                                                                                       \
-	 .path_arg = p,                                                                                      \
-	 .dir2_arg = d2,                                                                                     \
-	 .path2_arg = p2,                                                                                    \
-	 .flags_arg = f,                                                                                     \
-	 .mode_arg = m,                                                                                      \
-	 .pid_arg = pid,                                                                                     \
-	 .nofollow = nofollow_,                                                                              \
+	 .dir_arg = (d),                                                                                     \
+	 .path_arg = (p),                                                                                    \
+	 .dir2_arg = (d2),                                                                                   \
+	 .path2_arg = (p2),                                                                                  \
+	 .flags_arg = (f),                                                                                   \
+	 .mode_arg = (m),                                                                                    \
+	 .pid_arg = (pid),                                                                                   \
+	 .nofollow = (nofollow_),                                                                            \
 	 .pidfd = __NR_##n == __NR_process_madvise},
 #define ROW_R(n, errno_)                                                                                     \
 	{.name = #n,                                                                                         \
 	 .nr = __NR_##n,                                                                                     \
 	 .op = SL_OP_NONE,                                                                                   \
 	 .treat = SL_TREAT_REFUSE,                                                                           \
-	 .refuse_errno = errno_,                                                                             \
+	 .refuse_errno = (errno_),                                                                           \
 	 .dir_arg = N,                                                                                       \
 	 .path_arg = N,                                                                                      \
 	 .dir2_arg = N,                                                                                      \

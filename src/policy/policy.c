@@ -135,7 +135,7 @@ static char *expand_home(const char *text)
 	home = getenv("HOME");
 	if (!home || home[0] != '/')
 		return NULL;
-	return sl_xasprintf("%s%s", strcmp(home, "/") || !text[1] ? home : "", text + 1);
+	return sl_xasprintf("%s%s", strcmp(home, "/") != 0 || !text[1] ? home : "", text + 1);
 }
 
 static int collect_list(struct builder *b, const struct sl_list *list, uint32_t rights, bool exact,
@@ -393,7 +393,7 @@ static void sort_rules(struct sl_policy *p)
 	for (size_t i = 0; i < p->rule_count; i++) {
 		struct sl_rule *last = kept ? &p->rules[kept - 1] : NULL, *r = &p->rules[i];
 
-		if (!last || strcmp(last->path, r->path)) {
+		if (!last || strcmp(last->path, r->path) != 0) {
 			p->rules[kept++] = *r;
 			continue;
 		}
