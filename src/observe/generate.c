@@ -9,7 +9,10 @@
  * What stands in the profile and in the notes depends on the facts alone. What the file system holds now decides
  * only the counts (granted.c), and what of the run's own in a protected directory is granted by name (survivors.c).
  */
+#include <pwd.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "observe/granted.h"
@@ -27,7 +30,7 @@ struct generate {
 	struct sl_profile *profile;
 	struct sl_observation *result;
 	struct sl_grants grants;
-	const char *home;
+	char *homes[2]; /* that the environment names, and of the account: programs use either */
 };
 
 /* The keys in their order, each with its right, and why a directory has it. */
@@ -128,6 +131,25 @@ static void note_object(const struct generate *g, const char *what, const char *
 	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
 }
 
+static enum sl_sensitivity sensitivity_of(const struct generate *g, const char *path)
+{
+	enum sl_sensitivity a = sl_path_sensitivity(path, g->homes[0]), b = sl_path_sensitivity(path, g->homes[1]);
+
+	return SL_MAX(a, b);
+}
+
+/* The home directory that /etc/passwd gives to the user, canonical and malloc'd, or NULL. */
+static char *account_home(void)
+{
+	SL_FCLOSE FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *entry;
+
+	while (f && (entry = fgetpwent(f)))
+		if (entry->pw_uid == getuid())
+			return entry->pw_dir[0] == '/' ? realpath(entry->pw_dir, NULL) : NULL;
+	return NULL;
+}
+
 /* A protected directory is granted nothing but to be listed. What the run made there and left is visited later and
  * granted by its own name. Returns what is left to be written. */
 static uint8_t hold_back(struct generate *g, uint32_t id, const char *path, uint8_t want)
@@ -148,7 +170,7 @@ static uint8_t hold_back(struct generate *g, uint32_t id, const char *path, uint
 
 static void write_entries(struct generate *g, uint32_t id, const char *path, uint8_t want, bool is_dir)
 {
-	enum sl_sensitivity sensitivity = sl_path_sensitivity(path, g->home);
+	enum sl_sensitivity sensitivity = sensitivity_of(g, path);
 	bool wide = is_dir && sensitivity == SL_SENSITIVE_GUARDED;
 
 	if (!is_dir && sensitivity == SL_SENSITIVE_PROTECTED)
@@ -182,7 +204,7 @@ static void visit(uint32_t id, const char *path, void *arg)
 		return;
 	rights &= (uint8_t)~implicit_rights(path);
 	want = wanted(rights, cover, is_dir);
-	if (is_dir && sl_path_sensitivity(path, g->home) == SL_SENSITIVE_PROTECTED)
+	if (is_dir && sensitivity_of(g, path) == SL_SENSITIVE_PROTECTED)
 		want = hold_back(g, id, path, want);
 	if (!want)
 		return;
@@ -204,9 +226,10 @@ void sl_facts_to_profile(const struct sl_facts *f, struct sl_profile *profile, s
 	SL_FREE uint8_t *uses = sl_survivors_uses(f);
 	const char *env = getenv("HOME");
 	SL_FREE char *home = env && env[0] == '/' ? realpath(env, NULL) : NULL;
+	SL_FREE char *other = account_home();
 	struct sl_observation result = { .tmp_used = f->tmp_used, .partial = f->partial, .network_used = f->network };
 	struct generate g = { .facts = f, .rights = rights, .cover = cover, .uses = uses, .held = held,
-			      .profile = profile, .result = &result, .home = home };
+			      .profile = profile, .result = &result, .homes = { home, other } };
 
 	sl_strv_copy(&result.notes, &f->notes);
 	sl_intern_each(&f->tree, visit, &g);

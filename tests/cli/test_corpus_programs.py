@@ -371,6 +371,40 @@ def test_L2_shell_on_a_terminal(shell, box, terminal):
     hold.wait()
 
 
+ON_A_TERMINAL = {
+    "vim": (["vim", "-i", "NONE", "text"], [("hello", ":%s/hello/changed/\r:wq\r")]),
+    "less": (["less", "text"], [("hello", "q")]),
+    "python": ([PYTHON, "-q"], [(">>> ", "print(40 + 2)\n"), ("42", "exit()\n")]),
+    "sqlite3": (["sqlite3", "x.db"], [("sqlite> ", "create table t (a); select 40 + 2;\n"), ("42", ".quit\n")]),
+    "password": (["bash", "-c", "read -sp 'say: ' x; echo got $x; echo $x >/dev/tty"], [("say: ", "it\n"), ("got it", "")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ON_A_TERMINAL)
+def test_L2_on_a_terminal(name, box, terminal):
+    """Programs that draw, edit lines, and set the terminal's modes; run on another terminal than they were learned on."""
+    command, steps = ON_A_TERMINAL[name]
+    box.file("text", "hello\n")
+    (box.home / ".python_history").touch()
+    box.save()
+
+    def session(start):
+        one = terminal(start, env={"TERM": "xterm"})
+        for pattern, answer in steps:
+            one.expect(pattern)
+            one.send(answer)
+        assert one.wait() == 0, one.seen
+        return box.snapshot(ignore=(r"\.db$",))
+
+    profile = box.new_profile()
+    learned = session([box.sandlock, "learn", "--in-place", "-o", profile, "--", *command])
+    box.restore()
+    hold = terminal(["cat"])  # so that the number differs
+    assert session([box.sandlock, "run", "-p", profile]) == learned
+    hold.send("\x04")
+    hold.wait()
+
+
 def test_L2_script_records_a_terminal(box, needs):
     """script(1) opens /dev/ptmx and gives a shell the terminal."""
     needs("script")

@@ -4,6 +4,7 @@ right and no more."""
 import json
 import os
 import pathlib
+import pwd
 import re
 import signal
 import subprocess
@@ -569,6 +570,15 @@ def test_L20_home_is_not_opened(learn, run, box, plain):
     again = run(path)
     assert again.stdout == "1\n", again.describe()
     assert again.stderr.count("Permission denied") + again.stderr.count("cannot create") > 0, again.describe()  # ~/.t
+
+
+def test_L20_home_of_the_account(learn, box, plain):
+    """Some programs take the home from the user database, whatever HOME says."""
+    home = os.path.realpath(pwd.getpwuid(os.geteuid()).pw_dir)
+    name = f"{home}/.sandlock-test-{uuid.uuid4().hex}"
+    result, _, profile = learn([PYTHON, "-S", "-c", f"import os; open('{name}', 'w'); os.unlink('{name}')"])
+    assert home not in profile.entries() and profile.partial, profile.text
+    assert [m for m in result.messages if "held back" in m and f"{home} (create, delete)" in m], result.describe()
 
 
 def test_L20_credentials_are_kept_file_by_file(learn, box, plain, needs):
