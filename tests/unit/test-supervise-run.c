@@ -71,6 +71,8 @@ static void prepare(struct setup *s, const char *script)
 static void run(struct setup *s)
 {
 	sl_sandbox_run(&s->command, &s->options, &s->outcome, &s->err);
+	sl_policy_release(&s->policy);
+	s->options.ruleset_fd = sl_close(s->options.ruleset_fd);
 }
 
 static void run_policy(struct setup *s, const char *script)
