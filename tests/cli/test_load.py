@@ -133,3 +133,34 @@ def test_r10_time_passes_without_the_tool_working(box):
         time.sleep(1)
         again = sum(int(n) for n in pathlib.Path(f"/proc/{tool.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
         assert again == used
+
+
+def test_r3_a_profile_of_files_only_notifies_nothing(box):
+    """The tool starts its notifier with the first notification: as long as it has one thread there was none."""
+    script = """
+import os, sys
+for _ in range(1000):
+    os.close(os.open("/etc/hostname", os.O_RDONLY))
+    os.stat("/etc")
+    os.listdir("/etc")
+open("new", "w").close()
+os.rename("new", "newer")
+os.unlink("newer")
+os.spawnv(os.P_WAIT, "/bin/true", ["true"])
+print("files", flush=True)
+sys.stdin.readline()
+open("new", "w").close()
+os.chmod("new", 0o600)
+print("attributes", flush=True)
+sys.stdin.readline()
+"""
+    with started(box, *OPEN, "-w", box.work, "--", "/usr/bin/python3", "-c", script, stdin=-1) as tool:
+        assert tool.stdout.readline() == "files\n"
+        assert len(list(pathlib.Path(f"/proc/{tool.pid}/task").iterdir())) == 1
+        tool.stdin.write("\n")
+        tool.stdin.flush()
+        assert tool.stdout.readline() == "attributes\n"
+        assert len(list(pathlib.Path(f"/proc/{tool.pid}/task").iterdir())) == 2
+        tool.stdin.write("\n")
+        tool.stdin.flush()
+        assert tool.wait(10) == 0
