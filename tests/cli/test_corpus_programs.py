@@ -374,7 +374,7 @@ def test_L2_shell_on_a_terminal(shell, box, terminal):
 ON_A_TERMINAL = {
     "vim": (["vim", "-i", "NONE", "text"], [("hello", ":%s/hello/changed/\r:wq\r")]),
     "less": (["less", "text"], [("hello", "q")]),
-    "python": ([PYTHON, "-q"], [(">>> ", "print(40 + 2)\n"), ("42", "exit()\n")]),
+    "python": ([PYTHON, "-qS"], [(">>> ", "print(40 + 2)\n"), ("42", "exit()\n")]),
     "sqlite3": (["sqlite3", "x.db"], [("sqlite> ", "create table t (a); select 40 + 2;\n"), ("42", ".quit\n")]),
     "password": (["bash", "-c", "read -sp 'say: ' x; echo got $x; echo $x >/dev/tty"], [("say: ", "it\n"), ("got it", "")]),
 }  # fmt: skip
@@ -385,11 +385,10 @@ def test_L2_on_a_terminal(name, box, terminal):
     """Programs that draw, edit lines, and set the terminal's modes; run on another terminal than they were learned on."""
     command, steps = ON_A_TERMINAL[name]
     box.file("text", "hello\n")
-    (box.home / ".python_history").touch()
     box.save()
 
     def session(start):
-        one = terminal(start, env={"TERM": "xterm"})
+        one = terminal(start, env={"TERM": "xterm", "LESSHISTFILE": "-"})
         for pattern, answer in steps:
             one.expect(pattern)
             one.send(answer)
