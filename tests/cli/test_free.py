@@ -1,0 +1,63 @@
+"""What a profile of files costs while the command runs: nothing, because no call of it is notified."""
+
+import pathlib
+import subprocess
+
+# Names the calls of everyday work, waits for a line between rounds, and says when each round is done.
+WORK = r"""
+import os, sys, subprocess
+print("ready", flush=True)
+while sys.stdin.readline():
+    for n in range(200):
+        with open("made", "w") as f:
+            f.write("x")
+        with open("/etc/hostname") as f:
+            f.read()
+        os.stat("made"); os.listdir("."); os.access("made", os.R_OK)
+        os.rename("made", "moved"); os.link("moved", "made"); os.unlink("moved"); os.unlink("made")
+        os.mkdir("dir"); os.symlink("x", "dir/link"); os.readlink("dir/link"); os.unlink("dir/link"); os.rmdir("dir")
+    subprocess.run(["/bin/true"], check=True)
+    print("done", flush=True)
+"""
+
+
+def sleeps(pid):
+    """How often the tool's threads have slept: once more for each notification that one of them answered."""
+    total = 0
+    for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+        total += sum(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt_switches"))
+    return total
+
+
+def spoken_to(box, *options):
+    return subprocess.Popen(
+        [box.sandlock, *options], cwd=box.work, env=box.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def rounds(tool, count):
+    for _ in range(count):
+        tool.stdin.write("go\n")
+        assert tool.stdout.readline() == "done\n"
+
+
+def test_R3_no_call_of_a_file_only_profile_is_notified(box):
+    profile = box.out / "free.toml"
+    command = ("/usr/bin/python3", "-c", WORK)
+    learn = spoken_to(box, "learn", "--in-place", "-o", str(profile), "--", *command)
+    assert learn.stdout.readline() == "ready\n"
+    before = sleeps(learn.pid)
+    rounds(learn, 1)
+    assert sleeps(learn.pid) - before > 100, "the measure sees notified calls"
+    learn.stdin.close()
+    assert learn.wait(60) == 0
+
+    run = spoken_to(box, "run", "-p", str(profile))
+    assert run.stdout.readline() == "ready\n"
+    rounds(run, 1)
+    before = sleeps(run.pid)
+    rounds(run, 3)
+    assert sleeps(run.pid) == before
+    assert len(list(pathlib.Path(f"/proc/{run.pid}/task").iterdir())) == 1
+    run.stdin.close()
+    assert run.wait(60) == 0
