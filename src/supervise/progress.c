@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define FIRST_S 1.0
@@ -25,17 +26,29 @@ void sl_progress_init(struct sl_progress *p, bool wanted, double now_s)
 	p->next_s = now_s + FIRST_S;
 }
 
+/* Does the command read keys (an editor, a pager, a prompt with line editing, a password)? It draws by itself then. */
+static bool terminal_is_taken(void)
+{
+	struct termios modes;
+
+	return tcgetattr(STDERR_FILENO, &modes) < 0 || (modes.c_lflag & (ICANON | ECHO)) != (ICANON | ECHO);
+}
+
 void sl_progress_tick(struct sl_progress *p, double now_s, double started_s, uint64_t calls)
 {
 	char line[128];
 
 	if (!p->enabled || now_s < p->next_s)
 		return;
+	p->next_s = now_s + AGAIN_S;
+	if (terminal_is_taken()) {
+		p->shown = false; /* what was drawn over is the command's */
+		return;
+	}
 	snprintf(line, sizeof(line), "\r\033[Ksandlock: learning, %.0f s, %llu calls seen", now_s - started_s,
 		 (unsigned long long)calls);
 	put(line);
 	p->shown = true;
-	p->next_s = now_s + AGAIN_S;
 }
 
 void sl_progress_clear(struct sl_progress *p)
