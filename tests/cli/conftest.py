@@ -442,7 +442,8 @@ class Terminal:
                 os.execvpe(command[0], [os.fspath(c) for c in command], env)
             finally:
                 os._exit(127)
-        self.seen = ""
+        self.seen = ""  # since the last match
+        self.everything = ""
         self.status = None
 
     def expect(self, pattern, timeout_s=20):
@@ -461,7 +462,11 @@ class Terminal:
                 except OSError:
                     data = b""
                 assert data, f"the terminal ended before {pattern!r}: {self.seen!r}"
-                self.seen += data.decode(errors="replace")
+                self.see(data)
+
+    def see(self, data):
+        self.seen += data.decode(errors="replace")
+        self.everything += data.decode(errors="replace")
 
     def send(self, text):
         os.write(self.fd, text.encode())
@@ -472,7 +477,7 @@ class Terminal:
         while time.monotonic() < end:
             if select.select([self.fd], [], [], 0.05)[0]:
                 try:
-                    self.seen += os.read(self.fd, 65536).decode(errors="replace")
+                    self.see(os.read(self.fd, 65536))
                 except OSError:
                     pass
             pid, status = os.waitpid(self.pid, os.WNOHANG)
