@@ -17,7 +17,7 @@ def state(pid):
 
 
 @MODES
-def test_r1_control_c_ends_the_command_and_gives_130(box, mode):
+def test_R1_control_c_ends_the_command_and_gives_130(box, mode):
     with terminal(box, *SHELL) as tty:
         tty.expect("ready> ")
         tty.line(f"{box.sandlock} {' '.join(mode)} -- /bin/sh -c 'echo go''ing; exec sleep 60'")
@@ -29,7 +29,7 @@ def test_r1_control_c_ends_the_command_and_gives_130(box, mode):
 
 
 @MODES
-def test_r1_a_command_that_handles_control_c_goes_on(box, mode):
+def test_R1_a_command_that_handles_control_c_goes_on(box, mode):
     script = box.file("caught.py", """
 import os, signal, sys
 signal.signal(signal.SIGINT, lambda number, frame: os.write(1, b"caught\\n"))
@@ -50,7 +50,7 @@ sys.exit(int(sys.stdin.readline()))
 
 
 @MODES
-def test_r1_control_z_fg_and_bg(box, mode):
+def test_R1_control_z_fg_and_bg(box, mode):
     mark = marker()
     with terminal(box, *SHELL) as tty:
         tty.expect("ready> ")
@@ -86,7 +86,7 @@ def test_r1_control_z_fg_and_bg(box, mode):
 
 
 @MODES
-def test_r1_an_interactive_shell_has_job_control_and_gives_the_terminal_back(box, mode):
+def test_R1_an_interactive_shell_has_job_control_and_gives_the_terminal_back(box, mode):
     with terminal(box, *SHELL) as tty:
         tty.expect("ready> ")
         outer = tty.foreground()
@@ -109,7 +109,7 @@ def test_r1_an_interactive_shell_has_job_control_and_gives_the_terminal_back(box
         assert tty.expect(r"status=(\d+)=").group(1) == "3"
 
 
-def test_r1_a_killed_shell_gives_the_terminal_back_too(box):
+def test_R1_a_killed_shell_gives_the_terminal_back_too(box):
     script = f"{box.sandlock} {' '.join(OPEN)} -- {' '.join(SHELL)}; echo after=$?=; read line; echo got $line"
     with terminal(box, "/bin/sh", "-c", script) as tty:
         tty.expect("ready> ")
@@ -121,7 +121,7 @@ def test_r1_a_killed_shell_gives_the_terminal_back_too(box):
         tty.expect("got words")
 
 
-def test_r1_the_parent_sees_how_the_command_was_stopped(box):
+def test_R1_the_parent_sees_how_the_command_was_stopped(box):
     for number in (signal.SIGTSTP, signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU):
         # Not in an orphaned process group, where the kernel ignores all but SIGSTOP: a shell's child has its own.
         with started(box, *OPEN, "--", "/bin/sh", "-c", f"kill -{int(number)} $$; exit 4", process_group=0) as tool:
@@ -132,7 +132,7 @@ def test_r1_the_parent_sees_how_the_command_was_stopped(box):
             assert tool.wait(10) == 4
 
 
-def test_r1_a_stop_sent_to_the_tool_alone_stops_the_command(box):
+def test_R1_a_stop_sent_to_the_tool_alone_stops_the_command(box):
     with started(box, *OPEN, "--", "/bin/sh", "-c", "echo $$; read line; exit 6", stdin=-1, process_group=0) as tool:
         command = int(tool.stdout.readline())
         tool.send_signal(signal.SIGTSTP)
@@ -146,7 +146,7 @@ def test_r1_a_stop_sent_to_the_tool_alone_stops_the_command(box):
         assert tool.wait(10) == 6
 
 
-def test_r1_sigkill_under_a_terminal_leaves_nothing(box):
+def test_R1_sigkill_under_a_terminal_leaves_nothing(box):
     mark = marker()
     with terminal(box, *SHELL) as tty:
         tty.expect("ready> ")

@@ -39,7 +39,7 @@ def tree(mode, mark, *more):
 
 
 @MODES
-def test_r2_sigkill_of_the_tool_kills_all(box, mode):
+def test_R2_sigkill_of_the_tool_kills_all(box, mode):
     mark = marker()
     with started(box, *tree(mode, mark)) as tool:
         assert tool.stdout.readline() == "ready\n"
@@ -53,7 +53,7 @@ def test_r2_sigkill_of_the_tool_kills_all(box, mode):
 
 
 @MODES
-def test_r2_what_the_command_left_running_is_ended_and_the_status_is_its_own(box, mode):
+def test_R2_what_the_command_left_running_is_ended_and_the_status_is_its_own(box, mode):
     mark = marker()
     with started(box, *tree(mode, mark, "6")) as tool:
         start = time.monotonic()
@@ -66,7 +66,7 @@ def test_r2_what_the_command_left_running_is_ended_and_the_status_is_its_own(box
 
 
 @MODES
-def test_r2_a_timeout_ends_the_tree_within_two_seconds(box, mode):
+def test_R2_a_timeout_ends_the_tree_within_two_seconds(box, mode):
     mark = marker()
     start = time.monotonic()
     with started(box, *tree((mode[0], *mode[1:], "--timeout", "2"), mark)) as tool:
@@ -75,19 +75,19 @@ def test_r2_a_timeout_ends_the_tree_within_two_seconds(box, mode):
         assert not processes_with(mark)
 
 
-def test_r2_a_timeout_gives_the_command_time_to_clean_up(box):
+def test_R2_a_timeout_gives_the_command_time_to_clean_up(box):
     script = "trap 'echo cleaned; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
     result = box.tool(*OPEN, "--timeout", "0.5", "--", "/bin/sh", "-c", script)
     assert (result.status, result.stdout) == (124, "ready\ncleaned\n"), result.describe()
     assert result.elapsed_s < 1.4
 
 
-def test_r2_a_run_waits_for_nothing_that_is_not_there(box):
+def test_R2_a_run_waits_for_nothing_that_is_not_there(box):
     result = box.tool(*OPEN, "--", "/bin/sh", "-c", "exit 0")
     assert result.elapsed_s < 0.8
 
 
-def test_r2_the_killer_holds_nothing_of_the_callers(box):
+def test_R2_the_killer_holds_nothing_of_the_callers(box):
     with started(box, *OPEN, "--", "/bin/sh", "-c", "echo ready; exec sleep 60") as tool:
         assert tool.stdout.readline() == "ready\n"
         killer = killer_of(tool.pid)
@@ -97,7 +97,7 @@ def test_r2_the_killer_holds_nothing_of_the_callers(box):
         assert os.getsid(killer) == killer
 
 
-def test_r2_a_killer_that_is_killed_ends_the_sandbox(box):
+def test_R2_a_killer_that_is_killed_ends_the_sandbox(box):
     mark = marker()
     with started(box, *tree(OPEN, mark)) as tool:
         assert tool.stdout.readline() == "ready\n"
@@ -107,7 +107,7 @@ def test_r2_a_killer_that_is_killed_ends_the_sandbox(box):
         assert not processes_with(mark)
 
 
-def test_r2_confined_processes_reach_neither_tool_nor_killer(box):
+def test_R2_confined_processes_reach_neither_tool_nor_killer(box):
     attack = """
 import ctypes, os, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -143,7 +143,7 @@ print(bad)
 
 @MODES
 @pytest.mark.parametrize("how", ["exit", "kill"])
-def test_l19_the_private_directory_is_removed(box, mode, how):
+def test_L19_the_private_directory_is_removed(box, mode, how):
     if mode is OPEN:
         profile = box.file("tmp.toml", 'version = 2\n[filesystem]\nread = ["/"]\nexec = ["/"]\ntmp = "private"\n')
         mode = ("run", "-p", profile)
@@ -160,7 +160,7 @@ def test_l19_the_private_directory_is_removed(box, mode, how):
         wait_until(lambda: not directory.exists(), 5, "the directory to go")
 
 
-def test_r2_degraded_without_the_signal_scope_the_tree_is_still_killed(box):
+def test_R2_degraded_without_the_signal_scope_the_tree_is_still_killed(box):
     for variable in ({}, {"SANDLOCK_TEST_LANDLOCK_ABI": "5"}):
         mark = marker()
         degraded = ("--disable", "signal-scope") if not variable else ("--allow-degraded", "signal-scope", "--allow-degraded", "abstract-unix-socket-scope")
@@ -174,7 +174,7 @@ def test_r2_degraded_without_the_signal_scope_the_tree_is_still_killed(box):
             assert not processes_with(mark)
 
 
-def test_r2_a_fork_bomb_ends_with_the_tool(box):
+def test_R2_a_fork_bomb_ends_with_the_tool(box):
     mark = marker()
     bomb = """
 import mmap, os, time

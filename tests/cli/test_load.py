@@ -16,7 +16,7 @@ def command_of(box, mode, number):
 
 
 @MODES
-def test_r10_sixteen_sandboxes_at_once(box, mode):
+def test_R10_sixteen_sandboxes_at_once(box, mode):
     script = "i=0; while [ $i -lt 20 ]; do /bin/true || exit 9; i=$((i+1)); done; exit $0"
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         jobs = [pool.submit(box.tool, *command_of(box, mode, n), "--", "/bin/sh", "-c", script, str(n)) for n in range(16)]
@@ -26,7 +26,7 @@ def test_r10_sixteen_sandboxes_at_once(box, mode):
 
 
 @MODES
-def test_r10_five_hundred_processes_in_one(box, mode):
+def test_R10_five_hundred_processes_in_one(box, mode):
     script = """
 import os, sys
 read, write = os.pipe()
@@ -50,7 +50,7 @@ print(sum(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(500)))
 
 
 @MODES
-def test_r10_a_hundred_parallel_spawns_from_several_threads(box, mode):
+def test_R10_a_hundred_parallel_spawns_from_several_threads(box, mode):
     script = """
 import concurrent.futures, subprocess
 def spawn(n):
@@ -62,7 +62,7 @@ with concurrent.futures.ThreadPoolExecutor(8) as pool:
     assert (result.status, result.stdout) == (0, "100\n"), result.describe()
 
 
-def test_r10_five_hundred_orphans_are_ended(box):
+def test_R10_five_hundred_orphans_are_ended(box):
     mark = marker()
     script = "import os, signal\nfor _ in range(500):\n  if os.fork() == 0: signal.pause()\nos.write(1, b'ready\\n')\n"
     with started(box, *OPEN, "--", "/usr/bin/python3", "-c", script, mark) as tool:
@@ -70,7 +70,7 @@ def test_r10_five_hundred_orphans_are_ended(box):
         assert not processes_with(mark)
 
 
-def test_r10_attribute_calls_of_many_threads(box):
+def test_R10_attribute_calls_of_many_threads(box):
     script = """
 import concurrent.futures, os, sys
 def change(n):
@@ -92,7 +92,7 @@ def resident_kib(pid):
     return next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
 
 
-def test_r14_the_tools_memory_does_not_grow_with_calls(box):
+def test_R14_the_tools_memory_does_not_grow_with_calls(box):
     script = "import os, sys\nfor line in sys.stdin:\n  for _ in range(int(line)): os.close(os.open('/etc/hostname', 0))\n  print('done', flush=True)\n"
     with started(box, *LEARN, box.out / "memory.toml", "--", "/usr/bin/python3", "-c", script, stdin=-1) as tool:
 
@@ -108,7 +108,7 @@ def test_r14_the_tools_memory_does_not_grow_with_calls(box):
         assert tool.wait(20) == 0
 
 
-def test_r14_the_tools_memory_does_not_grow_with_processes(box):
+def test_R14_the_tools_memory_does_not_grow_with_processes(box):
     script = "import os, sys\nfor line in sys.stdin:\n  for _ in range(int(line)):\n    if os.fork() == 0: os._exit(0)\n    os.wait()\n  print('done', flush=True)\n"
     for mode in (OPEN, (*LEARN, box.out / "processes.toml")):
         with started(box, *mode, "--", "/usr/bin/python3", "-c", script, stdin=-1) as tool:
@@ -125,7 +125,7 @@ def test_r14_the_tools_memory_does_not_grow_with_processes(box):
             assert tool.wait(20) == 0
 
 
-def test_r10_time_passes_without_the_tool_working(box):
+def test_R10_time_passes_without_the_tool_working(box):
     with started(box, *OPEN, "--", "/bin/sleep", "60") as tool:
         time.sleep(1)
         used = sum(int(n) for n in pathlib.Path(f"/proc/{tool.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
@@ -135,7 +135,7 @@ def test_r10_time_passes_without_the_tool_working(box):
         assert again == used
 
 
-def test_r3_a_profile_of_files_only_notifies_nothing(box):
+def test_R3_a_profile_of_files_only_notifies_nothing(box):
     """The tool starts its notifier with the first notification: as long as it has one thread there was none."""
     script = """
 import os, sys

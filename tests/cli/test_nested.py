@@ -10,7 +10,7 @@ def nested(box, *inner):
     return (*OPEN, "-w", box.work, "--", box.sandlock, *inner)
 
 
-def test_r11_run_under_run(box):
+def test_R11_run_under_run(box):
     box.file("data", "hello\n")
     result = box.tool(*nested(box, "run", "-r", "/", "--", "/bin/sh", "-c", "cat data; echo x > data; exit 5"))
     assert result.status == 5 and result.stdout == "hello\n", result.describe()
@@ -21,22 +21,22 @@ def test_r11_run_under_run(box):
     assert result.status == 0 and (box.work / "data").read_text() == "y\n" and not outside.exists(), result.describe()
 
 
-def test_r11_run_under_learn(box):
+def test_R11_run_under_learn(box):
     result, _, profile = box.learn([box.sandlock, *OPEN, "--", "/bin/cat", "/etc/hostname"])
     assert result.stdout and profile.grants("/etc/hostname", "read")
 
 
-def test_r11_learn_under_run_says_why_it_cannot(box):
+def test_R11_learn_under_run_says_why_it_cannot(box):
     result = box.tool(*nested(box, "learn", "--in-place", "--shared-tmp", "-o", "p.toml", "--", "/bin/true"))
     assert result.status == 125 and any("outer sandbox" in m for m in result.messages), result.describe()
 
 
-def test_r11_three_deep(box):
+def test_R11_three_deep(box):
     result = box.tool(*nested(box, *OPEN, "--", box.sandlock, *OPEN, "--", "/bin/sh", "-c", "exit 8"))
     assert result.status == 8, result.describe()
 
 
-def test_r11_renames_across_directories_in_the_inner_one(box):
+def test_R11_renames_across_directories_in_the_inner_one(box):
     (box.work / "a").mkdir()
     (box.work / "b").mkdir()
     box.file("a/f", "x")
@@ -45,7 +45,7 @@ def test_r11_renames_across_directories_in_the_inner_one(box):
     assert result.status == 0 and (box.work / "a" / "g").exists(), result.describe()
 
 
-def test_r11_killing_the_inner_tool_ends_the_inner_tree_alone(box):
+def test_R11_killing_the_inner_tool_ends_the_inner_tree_alone(box):
     mark = marker()
     inner = f"{box.sandlock} {' '.join(OPEN)} -- /bin/sh -c 'setsid sleep 60 & echo $PPID; sleep 60; :' {mark}; echo inner=$?; read line; exit 4"
     with started(box, *OPEN, "--", "/bin/sh", "-c", inner, stdin=-1) as tool:
@@ -60,7 +60,7 @@ def test_r11_killing_the_inner_tool_ends_the_inner_tree_alone(box):
         assert tool.wait(10) == 4
 
 
-def test_r11_killing_the_outer_tool_ends_both(box):
+def test_R11_killing_the_outer_tool_ends_both(box):
     mark = marker()
     with started(box, *nested(box, *OPEN, "--", "/bin/sh", "-c", "echo ready; setsid sleep 60 & sleep 60; :", mark)) as tool:
         assert tool.stdout.readline() == "ready\n"
@@ -69,7 +69,7 @@ def test_r11_killing_the_outer_tool_ends_both(box):
         wait_until(lambda: not processes_with(mark), 3, "the end of both")
 
 
-def test_r11_signals_go_all_the_way_in(box):
+def test_R11_signals_go_all_the_way_in(box):
     with started(box, *nested(box, *OPEN, "--", "/bin/sh", "-c", "trap 'exit 3' USR1; echo ready; while :; do sleep 0.05; done")) as tool:
         assert tool.stdout.readline() == "ready\n"
         tool.send_signal(signal.SIGUSR1)

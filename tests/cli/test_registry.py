@@ -23,7 +23,7 @@ def sleeper(box, name, *more):
         yield tool
 
 
-def test_r2_ps_lists_what_runs_and_nothing_else(box):
+def test_R2_ps_lists_what_runs_and_nothing_else(box):
     name = "ps-" + marker()[:20]
     assert name not in listed(box)
     with sleeper(box, name) as tool:
@@ -35,7 +35,7 @@ def test_r2_ps_lists_what_runs_and_nothing_else(box):
     assert name not in listed(box)
 
 
-def test_r2_inspect_tells_command_and_processes(box):
+def test_R2_inspect_tells_command_and_processes(box):
     name = "inspect-" + marker()[:20]
     with sleeper(box, name) as tool:
         wait_until(lambda: len(json.loads(box.tool("inspect", name).stdout)["processes"]) == 3, what="three processes")
@@ -48,12 +48,12 @@ def test_r2_inspect_tells_command_and_processes(box):
         tool.terminate()
 
 
-def test_r2_an_unnamed_run_has_a_name_of_its_own(box):
+def test_R2_an_unnamed_run_has_a_name_of_its_own(box):
     with sleeper(box, None) as tool:
         assert f"sh-{tool.pid}" in listed(box)
 
 
-def test_r2_a_name_is_taken_once(box):
+def test_R2_a_name_is_taken_once(box):
     name = "twice-" + marker()[:20]
     with sleeper(box, name):
         second = box.tool(*OPEN, "--name", name, "--", "/bin/true")
@@ -61,7 +61,7 @@ def test_r2_a_name_is_taken_once(box):
     assert box.tool(*OPEN, "--name", name, "--", "/bin/true").status == 0
 
 
-def test_r2_kill_ends_all_of_it(box):
+def test_R2_kill_ends_all_of_it(box):
     name = "kill-" + marker()[:20]
     mark = marker()
     script = "trap '' TERM; echo ready; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' $0 & while :; do sleep 1; done"
@@ -75,14 +75,14 @@ def test_r2_kill_ends_all_of_it(box):
     assert name not in listed(box)
 
 
-def test_r2_unknown_names(box):
+def test_R2_unknown_names(box):
     for command in ("inspect", "kill"):
         result = box.tool(command, "no-such-sandbox")
         assert result.status == 125 or result.status == 1, result.describe()
         assert "no-such-sandbox" in result.messages[0]
 
 
-def test_r2_names_of_dead_tools_vanish(box):
+def test_R2_names_of_dead_tools_vanish(box):
     name = "dead-" + marker()[:20]
     with sleeper(box, name) as tool:
         tool.kill()
@@ -90,7 +90,7 @@ def test_r2_names_of_dead_tools_vanish(box):
         wait_until(lambda: name not in listed(box), 5, "the name to vanish")
 
 
-def test_r14_clients_that_do_nothing_do_not_stop_the_others(box):
+def test_R14_clients_that_do_nothing_do_not_stop_the_others(box):
     name = "idle-" + marker()[:20]
     with sleeper(box, name) as tool:
         idle = []
@@ -107,7 +107,7 @@ def test_r14_clients_that_do_nothing_do_not_stop_the_others(box):
         assert box.tool("kill", name).status == 0
 
 
-def test_r13_a_confined_process_does_not_reach_the_registry(box):
+def test_R13_a_confined_process_does_not_reach_the_registry(box):
     name = "inner-" + marker()[:20]
     with sleeper(box, name):
         probe = f"import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)\ns.connect(b'\\0sandlock/{os.getuid()}/{name}')\n"

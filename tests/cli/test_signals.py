@@ -14,18 +14,18 @@ MODES = pytest.mark.parametrize("mode", [OPEN, LEARN], ids=["run", "learn"])
 
 @MODES
 @pytest.mark.parametrize("status", [0, 1, 42, 255])
-def test_r1_exit_status_is_the_commands(box, mode, status):
+def test_R1_exit_status_is_the_commands(box, mode, status):
     assert box.tool(*mode, "--", "/bin/sh", "-c", f"exit {status}").status == status
 
 
 @MODES
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGRTMIN])
-def test_r1_killed_by_a_signal_is_128_plus_its_number(box, mode, number):
+def test_R1_killed_by_a_signal_is_128_plus_its_number(box, mode, number):
     assert box.tool(*mode, "--", "/bin/sh", "-c", f"kill -{int(number)} $$").status == 128 + number
 
 
 @MODES
-def test_r1_not_found_is_127_not_executable_126(box, mode):
+def test_R1_not_found_is_127_not_executable_126(box, mode):
     assert box.tool(*mode, "--", "no-such-command").status == 127
     assert box.tool(*mode, "--", "./missing").status == 127
     box.file("data", "text\n", 0o644)
@@ -33,7 +33,7 @@ def test_r1_not_found_is_127_not_executable_126(box, mode):
     assert box.tool(*mode, "--", box.work).status == 126
 
 
-def test_r1_a_script_without_interpreter_line_runs_as_execvp_does(box):
+def test_R1_a_script_without_interpreter_line_runs_as_execvp_does(box):
     script = box.file("script", 'echo "$0 $1"; exit 3\n', 0o755)
     result = box.tool(*OPEN, "--", script, "one")
     assert (result.status, result.stdout) == (3, f"{script} one\n"), result.describe()
@@ -53,7 +53,7 @@ while True:
 
 @MODES
 @pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "WINCH", "ALRM", "RTMIN"])
-def test_r1_a_signal_to_the_tool_alone_reaches_the_command(box, mode, name):
+def test_R1_a_signal_to_the_tool_alone_reaches_the_command(box, mode, name):
     number = getattr(signal, f"SIG{name}")
     with started(box, *mode, "--", "/usr/bin/python3", "-c", CATCHER, str(int(number))) as tool:
         assert tool.stdout.readline() == "ready\n"
@@ -63,7 +63,7 @@ def test_r1_a_signal_to_the_tool_alone_reaches_the_command(box, mode, name):
 
 
 @pytest.mark.parametrize("name", ["HUP", "INT", "TERM", "USR1"])
-def test_r1_an_uncaught_signal_ends_command_and_tool(box, name):
+def test_R1_an_uncaught_signal_ends_command_and_tool(box, name):
     number = getattr(signal, f"SIG{name}")
     with started(box, *OPEN, "--", "/bin/sh", "-c", "echo ready; exec sleep 60") as tool:
         assert tool.stdout.readline() == "ready\n"
@@ -71,14 +71,14 @@ def test_r1_an_uncaught_signal_ends_command_and_tool(box, name):
         assert tool.wait(10) == 128 + number
 
 
-def test_r1_a_signal_before_the_command_started_is_not_lost(box):
+def test_R1_a_signal_before_the_command_started_is_not_lost(box):
     for _ in range(20):
         with started(box, *OPEN, "--", "/bin/sleep", "60", preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, [])) as tool:
             tool.terminate()
             assert tool.wait(10) in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
-def test_l22_mask_and_dispositions_are_the_callers(box):
+def test_L22_mask_and_dispositions_are_the_callers(box):
     def setup():
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -92,7 +92,7 @@ def test_l22_mask_and_dispositions_are_the_callers(box):
         assert box.tool(*mode, "--", *probe, preexec_fn=setup, restore_signals=False).stdout == bare.stdout
 
 
-def test_l22_umask_limits_groups_and_descriptors_are_the_callers(box):
+def test_L22_umask_limits_groups_and_descriptors_are_the_callers(box):
     read, write = os.pipe()
     os.set_inheritable(write, True)
 
@@ -112,7 +112,7 @@ def test_l22_umask_limits_groups_and_descriptors_are_the_callers(box):
     os.close(write)
 
 
-def test_l22_make_hands_its_job_server_through(box, needs):
+def test_L22_make_hands_its_job_server_through(box, needs):
     box.file("Makefile", "all:\n\t+@$(SANDLOCK) $(MODE) -- $(MAKE) -s inner\ninner: a b\na b:\n\t@echo $@\n")
     needs("make")
     result = box.call(["make", "-s", "-j2", f"SANDLOCK={box.sandlock}", f"MODE={' '.join(OPEN)} -w {box.work}"])
@@ -120,12 +120,12 @@ def test_l22_make_hands_its_job_server_through(box, needs):
     assert "jobserver" not in result.stderr, result.describe()
 
 
-def test_r1_a_closed_standard_descriptor_stays_closed(box):
+def test_R1_a_closed_standard_descriptor_stays_closed(box):
     script = f"exec <&-; exec {box.sandlock} {' '.join(OPEN)} -- /bin/sh -c 'readlink /proc/self/fd/0; echo end'"
     assert box.call(["/bin/sh", "-c", script]).stdout == "end\n"
 
 
-def test_l19_an_interrupted_learn_leaves_the_old_profile(box):
+def test_L19_an_interrupted_learn_leaves_the_old_profile(box):
     old = box.file("p.toml", "version = 2\n[filesystem]\nread = [\n  \"/old\",\n]\n")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with started(box, "learn", "--in-place", "-o", old, "--", "/bin/sh", "-c", "echo ready; exec sleep 60") as tool:

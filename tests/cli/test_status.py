@@ -15,7 +15,7 @@ def lines_of(box, *arguments, mode=OPEN):
         return result, [json.loads(line) for line in stream]
 
 
-def test_r1_status_of_a_plain_end(box):
+def test_R1_status_of_a_plain_end(box):
     result, (start, end) = lines_of(box, "--name", "plain", "--", "/bin/sh", "-c", "echo $$; exit 7")
     assert start["event"] == "start" and start["name"] == "plain" and start["mode"] == "run"
     assert start["command_pid"] == int(result.stdout) and start["pid"] not in (0, start["command_pid"])
@@ -24,23 +24,23 @@ def test_r1_status_of_a_plain_end(box):
     assert 0 < end["elapsed_s"] < 10 and end["max_rss_kib"] > 100
 
 
-def test_r1_status_of_a_signal(box):
+def test_R1_status_of_a_signal(box):
     _, (_, end) = lines_of(box, "--", "/bin/sh", "-c", "kill -TERM $$")
     assert (end["reason"], end["status"], end["signal"]) == ("signaled", 143, 15)
 
 
-def test_r1_status_of_a_timeout(box):
+def test_R1_status_of_a_timeout(box):
     _, (_, end) = lines_of(box, "--timeout", "0.3", "--", "/bin/sh", "-c", "sleep 60 & sleep 60")
     assert (end["reason"], end["status"]) == ("timeout", 124)
 
 
-def test_r1_status_counts_what_was_killed(box):
+def test_R1_status_counts_what_was_killed(box):
     script = "trap '' TERM; (while :; do sleep 5; done) & (while :; do sleep 5; done) & exit 0"
     _, (_, end) = lines_of(box, "--", "/bin/sh", "-c", script)
     assert end["status"] == 0 and end["killed"] >= 2
 
 
-def test_r1_status_of_a_command_that_cannot_start(box):
+def test_R1_status_of_a_command_that_cannot_start(box):
     script = box.file("script", "#!/bin/sh\n", 0o755)
     result, (end,) = lines_of(box, "--", script, mode=("run", "-r", "/usr", "-r", "/etc"))
     assert result.status == 126
@@ -49,7 +49,7 @@ def test_r1_status_of_a_command_that_cannot_start(box):
 
 
 @pytest.mark.parametrize("what", ["closed", "full"])
-def test_r1_a_reader_that_is_gone_or_slow_delays_nobody(box, what):
+def test_R1_a_reader_that_is_gone_or_slow_delays_nobody(box, what):
     read, write = os.pipe()
     if what == "closed":
         os.close(read)
@@ -65,12 +65,12 @@ def test_r1_a_reader_that_is_gone_or_slow_delays_nobody(box, what):
     assert result.status == 3 and result.elapsed_s < 6
 
 
-def test_l22_the_command_does_not_have_the_status_descriptor(box):
+def test_L22_the_command_does_not_have_the_status_descriptor(box):
     result, _ = lines_of(box, "--", "/bin/sh", "-c", "ls /proc/self/fd | wc -l")
     assert result.stdout.strip() == "4", result.describe()
 
 
-def test_r2_the_end_line_comes_after_the_tree(box):
+def test_R2_the_end_line_comes_after_the_tree(box):
     mark = marker()
     read, write = os.pipe()
     with started(box, *OPEN, "--status-fd", str(write), "--", "/bin/sh", "-c", "setsid sh -c 'sleep 60; :' x & exit 1", mark, pass_fds=(write,)) as tool:
