@@ -46,10 +46,11 @@ static struct child start(int (*run)(void))
 {
 	struct sl_bpf b = SL_BPF_INIT;
 	struct child c = {.listener = -EBADF};
-	int pipes[2], number, pidfd;
+	int pipes[2], taken[2], number, pidfd;
 
 	make_program(&b);
 	ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(taken, O_CLOEXEC), 0);
 	c.pid = fork();
 	ck_assert_int_ge(c.pid, 0);
 	if (c.pid == 0) {
@@ -59,6 +60,10 @@ static struct child start(int (*run)(void))
 		number = sl_seccomp_load(b.insns, (unsigned short)b.len, 1);
 		if (number < 0 || write(pipes[1], &number, sizeof(number)) != sizeof(number))
 			_exit(251);
+		/* Stay until the listener was taken: run() may end at once. */
+		close(taken[1]);
+		if (read(taken[0], &number, 1) != 0)
+			_exit(252);
 		_exit(run());
 	}
 	ck_assert_int_eq(read(pipes[0], &number, sizeof(number)), sizeof(number));
@@ -68,6 +73,8 @@ static struct child start(int (*run)(void))
 	close(pidfd);
 	close(pipes[0]);
 	close(pipes[1]);
+	close(taken[0]);
+	close(taken[1]);
 	sl_bpf_release(&b);
 	sl_notif_set_sync(c.listener);
 	return c;
