@@ -57,21 +57,22 @@ void sl_event_gone(struct sl_event *e, const char *path)
 		add_step(e, SL_STEP_GONE, 0, path);
 }
 
+int sl_event_into_tmp(struct sl_event *e, const char *src_dir, const char *dst_dir)
+{
+	if (e->o->options.explain || !sl_event_in_tmp(e, dst_dir) || sl_event_in_tmp(e, src_dir))
+		return 0;
+	sl_facts_note(e->o->facts, false,
+		      "a move or link into the private temporary directory was answered with EXDEV, as run will: a "
+		      "program that does not copy instead needs --shared-tmp");
+	e->answer = -EXDEV;
+	return -EXDEV;
+}
+
 void sl_event_refer(struct sl_event *e, const char *src_dir, const char *dst_dir, unsigned int flags)
 {
 	struct sl_step *step;
 
-	/* The private directory's rights are all; the other side needs REFER, which comes with create. Its other rights
-	 * can never be made alike, so what is moved there is copied. */
-	if (sl_event_in_tmp(e, src_dir) && sl_event_in_tmp(e, dst_dir))
-		return;
-	if (sl_event_in_tmp(e, dst_dir)) {
-		sl_event_use(e, SL_RIGHT_CREATE, src_dir, true);
-		sl_event_note(e, false,
-			      "a file was moved or linked into the private temporary directory: programs that do not "
-			      "fall back to copying need --shared-tmp");
-		return;
-	}
+	/* Whatever is asked for outside, the private directory has it: nothing is missing at the source. */
 	if (sl_event_in_tmp(e, src_dir))
 		return;
 	step = add_step(e, SL_STEP_REFER, flags, src_dir);

@@ -54,6 +54,7 @@ struct sl_event {
 	bool differs;		  /* the caller's identity is not ours: caller holds it */
 	bool tmp_used;		  /* something in the private temporary directory is used */
 	bool removes_names;	  /* success changes what a path that was seen before means */
+	int answer;		  /* 0, or the error that the call is to be answered with instead of being continued */
 	bool failure_needs_rights; /* ENOEXEC: the steps count although the call fails */
 	bool has_raw[2];
 	struct sl_cache_key cache_key; /* to be held once the steps are; all zero: not */
@@ -96,6 +97,10 @@ void sl_event_use(struct sl_event *e, uint32_t rights, const char *path, bool is
 void sl_event_made(struct sl_event *e, const char *path);
 void sl_event_gone(struct sl_event *e, const char *path);
 void sl_event_refer(struct sl_event *e, const char *src_dir, const char *dst_dir, unsigned int flags);
+/* A move or link from one directory to another: -EXDEV where it goes into the private temporary directory. At run that
+ * has all rights, more than any other place, so REFER refuses it there; programs copy instead, and what they need for
+ * that is only seen if it happens. The call is answered with the error. Else 0. */
+int sl_event_into_tmp(struct sl_event *e, const char *src_dir, const char *dst_dir);
 void sl_event_note(struct sl_event *e, bool partial, const char *text);
 
 /* Copy path argument 0 or 1 of the call into e->raw, once. 0 or -errno. */

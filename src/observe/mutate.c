@@ -145,6 +145,9 @@ int sl_observe_link(struct sl_event *e)
 		return r;
 	old_dir = sl_path_dirname(old.path);
 	new_dir = sl_path_dirname(at.path);
+	r = sl_event_into_tmp(e, old_dir, new_dir);
+	if (r < 0)
+		return r;
 	sl_event_use(e, SL_RIGHT_CREATE, new_dir, true);
 	if (strcmp(old_dir, new_dir) != 0)
 		sl_event_refer(e, old_dir, new_dir, SL_REFER_FILES);

@@ -3,7 +3,7 @@
  *
  * A fact is (right, canonical object), held once. The right is what the kernel granted, not what was asked: each
  * call's outcome is predicted from the state the kernel is about to see (resolve as the caller, check as the
- * caller), the call itself is always continued, and only a call that will succeed leaves facts. An exec that ends
+ * caller), the call itself is continued, and only a call that will succeed leaves facts. An exec that ends
  * in ENOEXEC is the one failure that needs a right, and leaves it.
  *
  * Objects that the run itself made (or put in place by rename) have no names of their own in the profile: what was
@@ -37,9 +37,9 @@ void sl_observer_free(struct sl_observer *o);
 /* The command's process id, known only after it was made. Before the first notification. */
 void sl_observer_set_root(struct sl_observer *o, pid_t root_pid);
 
-/* Look at one notification. Never answers it: the caller continues the call. listener is for sl_notif_valid().
- * Called from one thread only. */
-void sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n);
+/* Look at one notification. Never answers it: the caller continues the call (0), or answers it with the -errno that is
+ * returned, which is what run would answer. listener is for sl_notif_valid(). Called from one thread only. */
+int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n);
 
 /* How the summary and the caller see the observation. */
 struct sl_observation {

@@ -78,6 +78,7 @@ static struct sl_event *begin(struct sl_observer *o, int listener, const struct 
 	e->differs = e->tmp_used = e->removes_names = e->failure_needs_rights = false;
 	e->has_raw[0] = e->has_raw[1] = false;
 	e->step_count = e->arena_used = 0;
+	e->answer = 0;
 	e->cache_key = (struct sl_cache_key){ { 0 } };
 	return e;
 }
@@ -104,14 +105,14 @@ static void finish(struct sl_event *e, int outcome)
 		sl_cache_put(&o->cache, &e->cache_key, o->now_ms);
 }
 
-void sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n)
+int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n)
 {
 	const struct sl_call *call = sl_call_by_nr(n->data.nr);
 	struct sl_event *e;
 	int outcome;
 
 	if (!call)
-		return;
+		return 0;
 	if (o->pending_count)
 		sl_exec_verify(o, (pid_t)n->pid);
 	o->now_ms = sl_cache_now_ms();
@@ -120,13 +121,14 @@ void sl_observer_notify(struct sl_observer *o, int listener, const struct seccom
 		sl_event_identify(e);
 	if (e->op == SL_OP_SETID) {
 		sl_event_setid(e);
-		return;
+		return 0;
 	}
 	if ((size_t)e->op >= SL_ARRAY_LEN(handlers) || !handlers[e->op])
-		return;
+		return 0;
 	outcome = handlers[e->op](e);
 	if (outcome != SL_NOTHING)
 		finish(e, outcome);
+	return e->answer;
 }
 
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret)

@@ -149,6 +149,10 @@ int sl_observe_rename(struct sl_event *e)
 	r.old_dir = sl_path_dirname(r.old.path);
 	r.new_dir = sl_path_dirname(r.at.path);
 	error = check_rename(e, &r);
+	if (error == 0)
+		error = sl_event_into_tmp(e, r.old_dir, r.new_dir);
+	if (error == 0 && r.flags & RENAME_EXCHANGE)
+		error = sl_event_into_tmp(e, r.new_dir, r.old_dir);
 	if (error < 0)
 		return error;
 	collect(e, &r);

@@ -62,9 +62,11 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 
 static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
-	if (n->observer)
-		sl_observer_notify(n->observer, listener, notif);
-	if (route(n, notif) == ROUTE_CONTINUE)
+	int error = n->observer ? sl_observer_notify(n->observer, listener, notif) : 0;
+
+	if (error < 0)
+		sl_notif_error(listener, notif->id, -error);
+	else if (route(n, notif) == ROUTE_CONTINUE)
 		sl_notif_continue(listener, notif->id);
 	else
 		sl_behalf_notify(&n->behalf, listener, notif);

@@ -74,9 +74,12 @@ static void serve(struct harness *h, int listener)
 			continue;
 		if (r < 0)
 			return;
-		sl_observer_notify(h->observer, listener, &n);
+		r = sl_observer_notify(h->observer, listener, &n);
 		h->calls++;
-		sl_notif_continue(listener, n.id);
+		if (r < 0)
+			sl_notif_error(listener, n.id, -r);
+		else
+			sl_notif_continue(listener, n.id);
 	}
 }
 
