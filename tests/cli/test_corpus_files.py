@@ -63,6 +63,8 @@ CASES = {
     "mktemp-directory": sh("d=$(mktemp -d) && echo 1 >$d/a && mv $d/a $d/b && cat $d/b && ls $d && rm -r $d", tmp=True),
     "mktemp-here": sh("f=$(mktemp ./x.XXXXXX) && echo hello >$f && mv $f result"),
     "mktemp-left": sh("f=$(mktemp) && echo hello >$f && cat $f", tmp=True),
+    "mktemp-move-out": sh("f=$(mktemp) && echo hello >$f && mv $f out && d=$(mktemp -d) && echo 1 >$d/a && mv $d e && cat out e/a", tmp=True),
+    "mktemp-move-in": sh("d=$(mktemp -d) && mv d/1 d/e $d/ && cat $d/1 $d/e/1.c && mv $d/1 d/", setup=TREE, tmp=True, messages=("EXDEV",)),
     "cp": Case(["cp", "d/1", "new"], TREE),
     "cp-over": Case(["cp", "d/1", "d/2"], TREE),
     "cp-force": Case(["cp", "-f", "--remove-destination", "d/1", "d/2"], TREE),

@@ -667,6 +667,19 @@ def test_L21_private_at_run(learn, run, box, plain):
     assert box.probe(profile, [("create", "/tmp/sandlock-test-never"), ("list", "/tmp")]) == ["EACCES", "EACCES"]
 
 
+def test_L21_no_link_into_the_private_directory(learn, run, box, plain):
+    """It has all rights, so nothing can be linked into it at run; learn answers the same, and says why."""
+    box.file("f", "text\n")
+    code = "import os\ntry: os.link('f', os.environ['TMPDIR'] + '/l')\nexcept OSError as e: print(e.errno)"
+    result, path, _ = learn([PYTHON, "-S", "-c", code])
+    assert result.stdout == "18\n" and [m for m in result.messages if "--shared-tmp" in m], result.describe()
+    # Had the directory been used for more, the run's would answer the same.
+    result, path, _ = learn([PYTHON, "-S", "-c", code + "\nopen(os.environ['TMPDIR'] + '/t', 'w')"])
+    assert run(path).stdout == "18\n"
+    _, path, profile = learn([PYTHON, "-S", "-c", "import os; os.mkdir('t'); os.link('f', 't/l')"], "--shared-tmp")
+    assert profile.list("create") == [str(box.work)]
+
+
 # L22: what the program can see of being watched
 
 SEEN = """
