@@ -82,8 +82,13 @@ def test_R14_memory_does_not_grow_with_calls(sandlock, program, granted, tmp_pat
     """Two hundred thousand notified calls: the tool's memory is looked at after a tenth of them and near the end."""
     file = tmp_path / "work" / "file"
     file.write_text("")
-    command = [sandlock, "run", "-p", granted, "--", program, "many", "200000", file]
-    with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as tool:
+    calls, bound_kib, environment = 200000, 256, dict(os.environ)
+    if "ASAN_OPTIONS" in environment:
+        # The sanitizer keeps what was freed, slows down, and has books of its own.
+        environment["ASAN_OPTIONS"] += ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+        calls, bound_kib = 50000, 4096
+    command = [sandlock, "run", "-p", granted, "--", program, "many", str(calls), file]
+    with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment) as tool:
         samples = []
         while tool.poll() is None:
             try:
@@ -91,11 +96,11 @@ def test_R14_memory_does_not_grow_with_calls(sandlock, program, granted, tmp_pat
             except (FileNotFoundError, ProcessLookupError, StopIteration):
                 break
             time.sleep(0.02)
-        assert attacks.results(tool.stdout.read()) == {"changed": "100000"}
+        assert attacks.results(tool.stdout.read()) == {"changed": str(calls // 2)}
         assert tool.wait() == 0
     assert len(samples) > 10, "over too soon to tell"
     early, late = samples[len(samples) // 10], max(samples[len(samples) // 2 :])
-    assert late - early < 256, f"{early} KiB grew to {late} KiB"
+    assert late - early < bound_kib, f"{early} KiB grew to {late} KiB"
 
 
 def test_R14_the_tool_does_not_spin_while_nothing_calls(sandlock, program, granted):
