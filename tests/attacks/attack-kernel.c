@@ -124,11 +124,32 @@ static void namespaces(void)
 		}
 }
 
-/* In a mount namespace of our own where that is possible, so that nothing bare reaches the machine's mounts. */
+/* In a chroot "/" is no mount point, and mounts made there would show outside. Walk out to the root of the namespace, which
+ * is our own copy by now, and come back. */
+static int private_from_above(void)
+{
+	int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), result;
+
+	if (here < 0 || chroot("/usr") < 0 || fchdir(here) < 0)
+		return -1;
+	for (int i = 0; i < 64; i++)
+		if (chdir("..") < 0)
+			return -1;
+	result = mount(NULL, ".", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (fchdir(here) < 0 || chroot(".") < 0)
+		return -1;
+	close(here);
+	return result;
+}
+
+/* In a mount namespace of our own, so that nothing bare reaches the machine's mounts. Where there can be none, confined or
+ * as an ordinary user, the attempts that follow are harmless. A root that has one but cannot cut it off must not go on. */
 static void private_mounts(void)
 {
-	if (!syscall(SYS_unshare, CLONE_NEWUSER | CLONE_NEWNS))
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (syscall(SYS_unshare, CLONE_NEWUSER | CLONE_NEWNS) && syscall(SYS_unshare, CLONE_NEWNS))
+		return;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 && private_from_above() < 0)
+		attack_die("a private mount namespace");
 }
 
 static long try_mount(void)
