@@ -84,6 +84,8 @@
 	C(fremovexattr,    REMOVEXATTR,  ATTRIBUTE,  0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(removexattrat,   REMOVEXATTR,  ATTRIBUTE,  0,  1,  N,  N,  2,  N,  N, 0)                    \
 	C(file_setattr,    INODE_FLAGS,  ATTRIBUTE,  0,  1,  N,  N,  4,  N,  N, 0)                    \
+	/* the owner of an open file gets its signals */                                             \
+	C(fcntl,           NONE,         JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(ioctl,           DEVICE_IOCTL, JUDGE,      0,  N,  N,  N,  1,  N,  N, 0)                    \
 	/* sockets */                                                                                \
 	C(socket,          NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \

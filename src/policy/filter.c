@@ -260,6 +260,32 @@ static void judge_priority(struct sl_bpf *b, const struct sl_filter_plan *plan, 
 	judge_pid(b, plan, call);
 }
 
+/* fcntl(fd, what, how). A file that is ready signals its owner, with SIGKILL if that is asked for. Where the
+ * owner is a process group that the command shares with its caller, Linux 6.15 to 7.0 and what was backported
+ * to 6.12 skip Landlock's signal scope
+ * ("landlock: Fix LANDLOCK_SCOPE_SIGNAL bypass on the SIGIO path"). So no group can be named: not in the
+ * register, not behind F_SETOWN_EX's pointer, which a kernel may lack; and as a terminal without an owner
+ * takes its foreground group, signals of open files cannot be switched on. */
+static void judge_fcntl(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	size_t block;
+
+	(void)plan;
+	(void)call;
+	sl_bpf_load_low(b, 1);
+	ret_if_eq(b, F_SETOWN_EX, refuse(EINVAL));
+	block = sl_bpf_if_eq(b, F_SETFL);
+	sl_bpf_load_low(b, 2);
+	ret_if_any(b, O_ASYNC, refuse(EPERM));
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+	sl_bpf_end(b, block);
+	block = sl_bpf_if_eq(b, F_SETOWN);
+	sl_bpf_load_low(b, 2);
+	ret_if_any(b, 0x80000000U, refuse(EPERM)); /* a negative number is a group's */
+	sl_bpf_end(b, block);
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
 typedef void judge_fn(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call);
 
 /* ioctl requests by their low 32 bits, ascending. */
@@ -275,6 +301,11 @@ static const struct {
 	enum request_kind kind;
 } requests[] = {
     {0x00000002, 0x00000002, REQUEST_EVERYDAY},	 /* FIGETBSZ */
+    {0x00004b47, 0x00004b47, REQUEST_REFUSED},	 /* KDSKBENT: what a console's keys type, for every console */
+    {0x00004b49, 0x00004b49, REQUEST_REFUSED},	 /* KDSKBSENT */
+    {0x00004b4b, 0x00004b4b, REQUEST_REFUSED},	 /* KDSKBDIACR */
+    {0x00004b4d, 0x00004b4d, REQUEST_REFUSED},	 /* KDSETKEYCODE */
+    {0x00004bfb, 0x00004bfb, REQUEST_REFUSED},	 /* KDSKBDIACRUC */
     {0x00005401, 0x0000540b, REQUEST_EVERYDAY},	 /* TCGETS TCSETS* TCGETA TCSETA* TCSBRK TCXONC TCFLSH */
     {0x0000540e, 0x00005411, REQUEST_EVERYDAY},	 /* TIOCSCTTY TIOCGPGRP TIOCSPGRP TIOCOUTQ */
     {0x00005412, 0x00005412, REQUEST_REFUSED},	 /* TIOCSTI: types into the terminal */
@@ -286,11 +317,14 @@ static const struct {
     {0x00005424, 0x00005424, REQUEST_EVERYDAY},	 /* TIOCGETD */
     {0x00005429, 0x00005429, REQUEST_EVERYDAY},	 /* TIOCGSID */
     {0x00005437, 0x00005437, REQUEST_REFUSED},	 /* TIOCVHANGUP */
-    {0x00005450, 0x00005452, REQUEST_EVERYDAY},	 /* FIONCLEX FIOCLEX FIOASYNC */
+    {0x00005450, 0x00005451, REQUEST_EVERYDAY},	 /* FIONCLEX FIOCLEX */
+    {0x00005452, 0x00005452, REQUEST_REFUSED},	 /* FIOASYNC: see judge_fcntl() */
     {0x00005460, 0x00005460, REQUEST_EVERYDAY},	 /* FIOQSIZE */
     {0x00006609, 0x00006609, REQUEST_REFUSED},	 /* EXT4_IOC_MIGRATE */
     {0x00006611, 0x00006611, REQUEST_REFUSED},	 /* EXT4_IOC_SWAP_BOOT */
-    {0x00008900, 0x000089ff, REQUEST_EVERYDAY},	 /* SIOC*: sockets */
+    {0x00008900, 0x00008900, REQUEST_EVERYDAY},	 /* SIOC*: sockets */
+    {0x00008901, 0x00008902, REQUEST_REFUSED},	 /* FIOSETOWN SIOCSPGRP: see judge_fcntl() */
+    {0x00008903, 0x000089ff, REQUEST_EVERYDAY},	 /* SIOC* */
     {0x40045431, 0x40045431, REQUEST_EVERYDAY},	 /* TIOCSPTLCK */
     {0x40046602, 0x40046602, REQUEST_REFUSED},	 /* FS_IOC32_SETFLAGS */
     {0x40047211, 0x40047211, REQUEST_REFUSED},	 /* FAT_IOCTL_SET_ATTRIBUTES */
@@ -321,9 +355,11 @@ static const struct {
     {0xc0185879, 0xc0185879, REQUEST_REFUSED},	 /* FITRIM */
     {0xc0189436, 0xc0189436, REQUEST_EVERYDAY},	 /* FIDEDUPERANGE */
     {0xc020660b, 0xc020660b, REQUEST_EVERYDAY},	 /* FS_IOC_FIEMAP */
-    {0xc0406618, 0xc0406619, REQUEST_REFUSED},	 /* FS_IOC_REMOVE_ENCRYPTION_KEY, _ALL_USERS: locks others' files */
-    {0xc0506617, 0xc0506617, REQUEST_REFUSED},	 /* FS_IOC_ADD_ENCRYPTION_KEY */
-    {0xc0c89425, 0xc0c89425, REQUEST_REFUSED},	 /* BTRFS_IOC_SET_RECEIVED_SUBVOL */
+    {0xc0406618, 0xc0406619,
+     REQUEST_REFUSED}, /* FS_IOC_REMOVE_ENCRYPTION_KEY, _ALL_USERS: locks others' files */
+    {0xc0506617, 0xc0506617, REQUEST_REFUSED}, /* FS_IOC_ADD_ENCRYPTION_KEY */
+    {0xc0c09425, 0xc0c09425, REQUEST_REFUSED}, /* BTRFS_IOC_SET_RECEIVED_SUBVOL_32 */
+    {0xc0c89425, 0xc0c89425, REQUEST_REFUSED}, /* BTRFS_IOC_SET_RECEIVED_SUBVOL */
 };
 
 /* Append a run unless the one before it has the same outcome, or replace it where it would be empty. */
@@ -361,6 +397,8 @@ static judge_fn *judge_of(const struct sl_call *call)
 	switch (call->nr) {
 	case __NR_ioctl:
 		return judge_ioctl;
+	case __NR_fcntl:
+		return judge_fcntl;
 	case __NR_socket:
 		return judge_socket;
 	case __NR_socketpair:

@@ -1,9 +1,9 @@
 /*
- * attack-processes.c - reaching a process outside by a call on its number, its pidfd, or a name in a space that is
- * neither files nor network.
+ * attack-processes.c - reaching a process outside by a call on its number, its pidfd, or a name in a space
+ * that is neither files nor network.
  *
- * usage: attack-processes victim             the process that is attacked: prints its pid and its addresses, waits
- *        attack-processes outside PID ADDR   attempts on it: ADDR is of 8 bytes that it prints when it ends
+ * usage: attack-processes victim             the process that is attacked: prints its pid and its addresses,
+ * waits attack-processes outside PID ADDR   attempts on it: ADDR is of 8 bytes that it prints when it ends
  *        attack-processes inside             the same attempts on a child of this process
  *        attack-processes tool               those that would do harm, on the parent: the tool
  *        attack-processes group              a signal to the process group, which is the caller's
@@ -118,7 +118,8 @@ static long p_seize(void)
 static long p_read(void)
 {
 	uint64_t value;
-	struct iovec mine = {&value, sizeof(value)}, theirs = {(void *)(uintptr_t)target_address, sizeof(value)};
+	struct iovec mine = {&value, sizeof(value)},
+		     theirs = {(void *)(uintptr_t)target_address, sizeof(value)};
 
 	return process_vm_readv(target, &mine, 1, &theirs, 1, 0);
 }
@@ -126,7 +127,8 @@ static long p_read(void)
 static long p_write(void)
 {
 	uint64_t value = SECRET_VALUE;
-	struct iovec mine = {&value, sizeof(value)}, theirs = {(void *)(uintptr_t)target_address, sizeof(value)};
+	struct iovec mine = {&value, sizeof(value)},
+		     theirs = {(void *)(uintptr_t)target_address, sizeof(value)};
 
 	return process_vm_writev(target, &mine, 1, &theirs, 1, 0);
 }
@@ -348,8 +350,8 @@ static const struct attempt on_ipc[] = {
 };
 
 /*
- * Signals that the kernel sends on a process's behalf. Naming the victim as owner is not refused; that nothing arrives is
- * what the victim counts (SIGURG and SIGIO), and bare it does.
+ * Signals that the kernel sends on a process's behalf. Naming the victim as owner is not refused; that
+ * nothing arrives is what the victim counts (SIGURG and SIGIO), and bare it does.
  */
 static void own_and_send(int fds[2], bool by_ioctl)
 {
@@ -487,8 +489,10 @@ static int victim(void)
 	msgctl(ids[2], IPC_RMID, NULL);
 	mq_unlink(name);
 	getrlimit(RLIMIT_CORE, &core);
-	printf("signals: %d\nnice: %d\npolicy: %d\n", (int)arrived, getpriority(PRIO_PROCESS, 0), sched_getscheduler(0));
-	printf("core: %lu\nsecret: %s\n", (unsigned long)core.rlim_cur, secret == SECRET_VALUE ? "kept" : "changed");
+	printf("signals: %d\nnice: %d\npolicy: %d\n", (int)arrived, getpriority(PRIO_PROCESS, 0),
+	       sched_getscheduler(0));
+	printf("core: %lu\nsecret: %s\n", (unsigned long)core.rlim_cur,
+	       secret == SECRET_VALUE ? "kept" : "changed");
 	printf("ioprio: %ld\n", syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0));
 	return 0;
 }
@@ -572,13 +576,40 @@ static int threads_of_tool(void)
 	return 0;
 }
 
-/* The command is in the process group of whoever started the tool: of these processes only its own may get a signal. */
+static void say(const char *name, long result)
+{
+	printf("%s: %s\n", name, result < 0 ? strerrorname_np(errno) : "SUCCEEDED");
+}
+
+/* Who gets the signal of an open file that is ready, SIGKILL among them, is for the kernel to check. Several
+ * releases do not, where a group is to get it whose newest member is the caller; a terminal names its
+ * foreground group by itself. */
+static void group_owns(void)
+{
+	struct f_owner_ex owner = {F_OWNER_PGRP, getpgrp()};
+	int fds[2], group = -getpgrp(), on = 1, self = getpid();
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+		attack_die("socketpair");
+	say("own-group", fcntl(fds[0], F_SETOWN, group));
+	say("own-group-ex", fcntl(fds[0], F_SETOWN_EX, &owner));
+	say("own-group-FIOSETOWN", ioctl(fds[0], FIOSETOWN, &group));
+	say("own-group-SIOCSPGRP", ioctl(fds[0], SIOCSPGRP, &group));
+	say("async", fcntl(fds[0], F_SETFL, O_ASYNC));
+	say("async-ioctl", ioctl(fds[0], FIOASYNC, &on));
+	say("own-self", fcntl(fds[0], F_SETOWN, self));
+	say("nonblock", fcntl(fds[0], F_SETFL, O_NONBLOCK));
+}
+
+/* The command is in the process group of whoever started the tool: of these processes only its own may get a
+ * signal. */
 static int on_group(void)
 {
 	signal(SIGURG, count);
 	printf("kill-0: %s\n", kill(0, SIGURG) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
 	printf("kill-group: %s\n", kill(-getpgrp(), SIGURG) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
 	printf("kill-all: %s\n", kill(-1, SIGURG) < 0 ? strerrorname_np(errno) : "SUCCEEDED");
+	group_owns();
 	printf("arrived: %d\n", (int)arrived);
 	fflush(stdout);
 	kill(0, SIGKILL);
