@@ -4,9 +4,9 @@
  * Code is appended to a struct sl_bpf. A condition opens a block that is executed when it holds and closed by
  * sl_bpf_end(), which sets the jump over it; blocks nest, and one block is at most 255 instructions. A
  * decision over many values of one word is a balanced binary tree of ">=" comparisons over sorted runs of
- * equal outcome. Only instructions that the kernel's constant-action analysis understands are used to look at
- * the call number, so a call that is allowed by its number alone never runs the program
- * (seccomp_is_const_allow(), Linux 5.11).
+ * equal outcome, with short chains of "==" for single values among others. Only instructions that the
+ * kernel's constant-action analysis understands are used to look at the call number, so a call that is
+ * allowed by its number alone never runs the program (seccomp_is_const_allow(), Linux 5.11).
  */
 #ifndef SL_POLICY_BPF_H
 #define SL_POLICY_BPF_H
@@ -58,6 +58,10 @@ struct sl_bpf_run {
 /* Append a tree over count runs, sorted by first; runs[0].first must be 0. The accumulator holds the value
  * and is kept for the code. */
 void sl_bpf_tree(struct sl_bpf *b, const struct sl_bpf_run *runs, size_t count);
+
+/* Let every branch that ends with a verdict go to the last such end in its reach, and drop what nothing
+ * reaches any more. The program answers as before. */
+void sl_bpf_share_ends(struct sl_bpf *b);
 
 struct seccomp_data;
 

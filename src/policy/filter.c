@@ -523,6 +523,7 @@ static void assemble(const struct draft *d, struct sl_bpf *out)
 	sl_bpf_end(out, foreign);
 	sl_bpf_load_nr(out);
 	sl_bpf_tree(out, runs, count);
+	sl_bpf_share_ends(out);
 }
 
 static void draft_release(struct draft *d)

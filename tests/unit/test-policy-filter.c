@@ -663,6 +663,70 @@ START_TEST(big_tree)
 }
 END_TEST
 
+/* Runs of all kinds (single values among few verdicts, code, code with equal contents) against a linear search, before
+ * and after the ends are shared; which must not make the program longer. */
+START_TEST(random_trees)
+{
+	struct sl_bpf codes[3] = {SL_BPF_INIT, SL_BPF_INIT, SL_BPF_INIT};
+	unsigned int seed = 4711;
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(codes); i++) {
+		size_t block;
+
+		sl_bpf_load_low(&codes[i], 1);
+		block = sl_bpf_if_eq(&codes[i], 5);
+		sl_bpf_ret(&codes[i], 2);
+		sl_bpf_end(&codes[i], block);
+		sl_bpf_ret(&codes[i], i == 2 ? 3 : 1);
+	}
+	for (int round = 0; round < 300; round++) {
+		struct sl_bpf_run runs[150];
+		struct sl_bpf b = SL_BPF_INIT;
+		size_t count = 1 + (size_t)rand_r(&seed) % SL_ARRAY_LEN(runs), longer;
+		uint32_t first = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			runs[i] = (struct sl_bpf_run){first, (uint32_t)rand_r(&seed) % 4, NULL};
+			if (rand_r(&seed) % 5 == 0)
+				runs[i].code = &codes[rand_r(&seed) % 3];
+			first += rand_r(&seed) % 3 ? 1 : 3;
+		}
+		sl_bpf_load_nr(&b);
+		sl_bpf_tree(&b, runs, count);
+		longer = b.len;
+		for (int shared = 0; shared < 2; shared++) {
+			for (uint32_t nr = 0, run = 0; nr < first + 3; nr++) {
+				struct seccomp_data data = {.nr = (int)nr, .args = {0, nr % 2 ? 5 : 6}};
+				uint32_t expected;
+
+				while (run + 1 < count && runs[run + 1].first <= nr)
+					run++;
+				expected = runs[run].ret;
+				if (runs[run].code)
+					expected = nr % 2 ? 2 : runs[run].code == &codes[2] ? 3 : 1;
+				ck_assert_uint_eq(sl_bpf_run(b.insns, b.len, &data), expected);
+			}
+			sl_bpf_share_ends(&b);
+		}
+		ck_assert_uint_le(b.len, longer);
+		sl_bpf_release(&b);
+	}
+	for (size_t i = 0; i < SL_ARRAY_LEN(codes); i++)
+		sl_bpf_release(&codes[i]);
+}
+END_TEST
+
+/* Every instruction costs the kernel a quarter of a microsecond at each start. */
+START_TEST(length)
+{
+	struct sl_filter f;
+
+	build(&f, &run_plan);
+	ck_assert_uint_le(f.len, 200);
+	sl_filter_release(&f);
+}
+END_TEST
+
 /* Load the program in a child and return what fn returns there, as the exit status. */
 static int in_sandbox(const struct sl_filter_plan *plan, int (*fn)(void))
 {
@@ -803,6 +867,8 @@ int main(void)
 	tcase_add_test(t, kernel_caches);
 	tcase_add_test(t, extra_deny);
 	tcase_add_test(t, big_tree);
+	tcase_add_test(t, random_trees);
+	tcase_add_test(t, length);
 	tcase_add_test(t, kernel_agrees);
 	tcase_add_test(t, kernel_loads);
 	tcase_add_test(t, build_time);
