@@ -133,7 +133,7 @@ int sl_profile_read(const char *path, struct sl_profile *ret_profile, struct sl_
 	SL_CLOSE int fd = open_file(path, diags);
 	SL_STRBUF text = SL_STRBUF_INIT;
 	SL_FREE char *chunk = NULL;
-	const size_t chunk_size = (size_t)64 << 10;
+	const size_t chunk_size = (size_t)4 << 10;
 
 	if (fd < 0)
 		return fd;
