@@ -189,19 +189,28 @@ static int vfork_child(struct sl_child *c)
 	return r;
 }
 
-int sl_child_start(struct sl_child *c, struct sl_error *err)
+int sl_child_prepare(struct sl_child *c, struct sl_error *err)
 {
 	const struct sl_list *cores = c->command->cpu_cores;
 	int r = cores && cores->len ? parse_cpus(cores, c, err) : 0;
 
-	if (r < 0)
-		return r;
-	make_shell_argv(c);
-	r = vfork_child(c);
+	if (r == 0)
+		make_shell_argv(c);
+	return r;
+}
+
+void sl_child_release(struct sl_child *c)
+{
 	free(c->cpus);
 	free(c->shell_argv);
 	c->cpus = NULL;
 	c->shell_argv = NULL;
+}
+
+int sl_child_start(struct sl_child *c, struct sl_error *err)
+{
+	int r = vfork_child(c);
+
 	return r < 0 ? sl_error_errno(err, -r, "cannot make a process") : 0;
 }
 

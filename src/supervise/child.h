@@ -41,7 +41,7 @@ struct sl_child {
 	const uint64_t *caller_mask; /* blocked signals, the kernel's 64 bits */
 	const struct sigaction *caller_sigchld;
 
-	/* Set by sl_child_start. */
+	/* Set by sl_child_prepare. */
 	cpu_set_t *cpus;
 	size_t cpus_size;
 	char **shell_argv; /* /bin/sh FILE ARG…, for a script without #! */
@@ -51,6 +51,11 @@ struct sl_child {
 	int listener_fd; /* the child, once its filter is loaded: a descriptor of ours; -EBADF before */
 	int step, error; /* where and why it failed, or 0 */
 };
+
+/* Allocate what starting needs. Once a run, before the killer is made: a page that is written while the
+ * killer shares it is copied. Returns 0, or -EINVAL with err set. */
+int sl_child_prepare(struct sl_child *c, struct sl_error *err);
+void sl_child_release(struct sl_child *c);
 
 /* Make the process and wait until it has executed the command or failed. Returns 0, step and error telling
  * which; or -errno with err set where there is no process. With a listener, somebody must be ready to answer

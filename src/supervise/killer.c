@@ -180,10 +180,16 @@ int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_k
 	return 0;
 }
 
+void sl_killer_kill(const struct sl_killer *k)
+{
+	if (k->pid > 0)
+		kill(k->pid, SIGKILL);
+}
+
 void sl_killer_stop(struct sl_killer *k)
 {
+	sl_killer_kill(k);
 	if (k->pid > 0) {
-		kill(k->pid, SIGKILL);
 		while (waitpid(k->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}

@@ -22,6 +22,9 @@ struct sl_killer {
 int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret,
 		    struct sl_error *err);
 
+/* Send the killer its end without waiting for it; sl_killer_stop() reaps it. */
+void sl_killer_kill(const struct sl_killer *k);
+
 /* End the killer without its doing anything, and reap it. */
 void sl_killer_stop(struct sl_killer *k);
 

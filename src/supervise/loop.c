@@ -244,18 +244,32 @@ static int wait_ms(const struct sl_run *run)
 	return next_s - now_s > 3600 ? 3600 * 1000 : (int)((next_s - now_s) * 1000) + 1;
 }
 
+/* Nobody is under the filter any more: all of the sandbox is past the last instruction of its own (do_exit(),
+ * or release_task() before Linux 6.11), so there is nothing left to kill. The killer ends while the kernel
+ * ends them. Where it would have a directory to remove it stays. */
+static void dismiss_killer(struct sl_run *run)
+{
+	if (run->options->tmp_dir || run->phase == SL_PHASE_KILLED)
+		return;
+	run->killer_dismissed = true;
+	sl_killer_kill(&run->killer);
+}
+
 static void listener_ready(struct sl_run *run, short events)
 {
 	run->watch_listener = false;
+	if (events == POLLHUP)
+		dismiss_killer(run);
 	if ((events & POLLIN) && sl_notifier_start(&run->notifier, run->err) < 0)
 		fail(run);
 }
 
 static void wait_and_serve(struct sl_run *run)
 {
+	bool watch_killer = run->phase != SL_PHASE_KILLED && !run->killer_dismissed;
 	struct pollfd fds[FDS_MAX] = {
 	    {.fd = run->signals.fd, .events = POLLIN},
-	    {.fd = run->phase == SL_PHASE_KILLED ? -1 : run->killer.fd, .events = POLLIN},
+	    {.fd = watch_killer ? run->killer.fd : -1, .events = POLLIN},
 	    {.fd = run->watch_listener ? run->child.listener_fd : -1, .events = POLLIN},
 	};
 	size_t control = sl_control_poll(&run->control, fds + FDS_FIXED);

@@ -43,7 +43,8 @@ struct sl_run {
 	bool wake_armed; /* a timer of our own will continue us at the time limit */
 	int wait_status; /* of the command */
 	bool timed_out;
-	bool watch_listener; /* no notifier yet: start it when the first notification comes */
+	bool killer_dismissed; /* nothing is left that it could kill */
+	bool watch_listener;   /* no notifier yet: start it when the first notification comes */
 };
 
 double sl_run_now_s(void);

@@ -64,22 +64,24 @@ static int take_name(struct sl_run *run)
 	return r < 0 && wanted ? r : 0;
 }
 
-/* Make the command's process, and observe it from its first call on where that is asked for. */
-static int start_command(struct sl_run *run, bool listener)
+static int build_filter(struct sl_run *run, bool listener, struct sl_filter *ret)
 {
-	SL_CLEANUP(sl_filter_release) struct sl_filter filter = {0};
 	struct sl_filter_plan plan;
-	int r;
 
 	plan_filter(run->options, listener, &plan);
-	r = sl_filter_build(&plan, &filter, run->err);
-	if (r < 0)
-		return r;
-	run->child.filter = &filter;
+	return sl_filter_build(&plan, ret, run->err);
+}
+
+/* Make the command's process, and observe it from its first call on where that is asked for. */
+static int start_command(struct sl_run *run, const struct sl_filter *filter, bool listener)
+{
+	int r;
+
+	run->child.filter = filter;
 	run->child.listener = listener;
 	run->child.listener_fd = -EBADF;
 	run->child.step = run->child.error = 0;
-	if (listener && plan.observe) {
+	if (listener && run->options->observer) {
 		r = sl_notifier_start(&run->notifier, run->err);
 		if (r < 0)
 			return r;
@@ -139,9 +141,12 @@ static int set_up(struct sl_run *run)
 static void run_command(struct sl_run *run)
 {
 	const struct sl_sandbox_options *options = run->options;
+	SL_CLEANUP(sl_filter_release) struct sl_filter filter = {0}, unheard = {0};
 	SL_CLOSE int learn_ruleset = -EBADF;
 
-	if (set_up(run) < 0)
+	/* Before the killer is made, because every page that is written while it shares it is copied. */
+	if (build_filter(run, true, &filter) < 0 || sl_child_prepare(&run->child, run->err) < 0 ||
+	    set_up(run) < 0)
 		return;
 	run->child.ruleset_fd = options->ruleset_fd;
 	run->child.limit_capabilities = options->policy != NULL;
@@ -151,7 +156,7 @@ static void run_command(struct sl_run *run)
 			return;
 		run->child.ruleset_fd = learn_ruleset;
 	}
-	if (start_command(run, true) < 0)
+	if (start_command(run, &filter, true) < 0)
 		return;
 	/* An outer sandbox has the one listener that the kernel allows. */
 	if (run->child.step == SL_CHILD_FILTER && run->child.error == EBUSY) {
@@ -162,7 +167,7 @@ static void run_command(struct sl_run *run)
 			return;
 		}
 		*run->err = SL_ERROR_INIT;
-		if (start_command(run, false) < 0)
+		if (build_filter(run, false, &unheard) < 0 || start_command(run, &unheard, false) < 0)
 			return;
 	}
 	if (run->child.step) {
@@ -189,6 +194,7 @@ static void tear_down(struct sl_run *run)
 		sl_tree_remove(run->options->tmp_dir);
 	sl_killer_stop(&run->killer);
 	run->child.listener_fd = sl_close(run->child.listener_fd);
+	sl_child_release(&run->child);
 	run->outcome->elapsed_s = sl_run_now_s() - run->started_s;
 	sl_status_end(run->options->status_fd, run->outcome, run->err);
 	sl_control_release(&run->control);

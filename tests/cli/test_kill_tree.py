@@ -1,5 +1,6 @@
 """Nothing outlives the tool, however it ends; nothing confined can stop that."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -38,6 +39,14 @@ def tree(mode, mark, *more):
     return (*mode, "--", "/usr/bin/python3", "-c", TREE, mark, *more)
 
 
+def names_of(pids):
+    names = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            names.append(pathlib.Path(f"/proc/{pid}/comm").read_text().strip())
+    return names
+
+
 @MODES
 def test_R2_sigkill_of_the_tool_kills_all(box, mode):
     mark = marker()
@@ -49,6 +58,19 @@ def test_R2_sigkill_of_the_tool_kills_all(box, mode):
         start = time.monotonic()
         wait_until(lambda: not processes_with(mark), 3, "the end of the tree")
         assert time.monotonic() - start < 1
+        wait_until(lambda: not exists(killer), 3, "the end of the killer")
+
+
+@MODES
+def test_R2_sigkill_of_the_tool_kills_what_the_command_left(box, mode):
+    mark = marker()
+    with started(box, *tree(mode, mark, "0")) as tool:
+        assert tool.stdout.readline() == "ready\n"
+        killer = killer_of(tool.pid)
+        wait_until(lambda: "python3" not in names_of(processes_with(mark)), 3, "the end of the command")
+        assert processes_with(mark), "nothing is left running"
+        tool.kill()
+        wait_until(lambda: not processes_with(mark), 3, "the end of what was left")
         wait_until(lambda: not exists(killer), 3, "the end of the killer")
 
 
