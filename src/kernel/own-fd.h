@@ -7,6 +7,7 @@
 #ifndef SL_KERNEL_OWN_FD_H
 #define SL_KERNEL_OWN_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +17,13 @@
  * description, O_PATH or not. The descriptor (O_CLOEXEC); -EBADF where the thread has none under that number; -EPERM
  * where we may not take it; -ESRCH. */
 int sl_fd_take(pid_t tid, int fd);
+
+/* Can descriptors be taken here at all? A container's seccomp profile refuses pidfd_getfd to whom lacks CAP_SYS_PTRACE. */
+bool sl_fd_can_take(void);
+
+/* What sl_fd_take() would give, opened anew with O_PATH: the same object, another open file description. *ret_flags
+ * receives the O_* flags of the thread's descriptor. The same errors. */
+int sl_fd_reopen(pid_t tid, int fd, int *ret_flags);
 
 /* A pidfd (O_CLOEXEC) of a process, or of a single thread where the kernel has those (6.9), or -errno. */
 int sl_pidfd_open(pid_t tid);

@@ -164,7 +164,7 @@ static void judge_socket(struct sl_bpf *b, const struct sl_filter_plan *plan, co
 	sl_bpf_and(b, SOCK_TYPE_BITS);
 	ret_if_eq(b, SOCK_RAW, refuse(EPERM));
 	ret_if_eq(b, SOCK_PACKET, refuse(EPERM));
-	if (plan->no_network && plan->listener && !plan->tcp_unjudged) {
+	if (plan->no_network && plan->listener && !plan->tcp_unjudged && !plan->sockets_unseen) {
 		ret_if_ne(b, SOCK_STREAM, refuse(EACCES));
 		sl_bpf_load_low(b, 2);
 		ret_if_eq(b, 0, SECCOMP_RET_ALLOW);
@@ -199,7 +199,8 @@ static void judge_connect(struct sl_bpf *b, const struct sl_filter_plan *plan, c
 static void judge_listen(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	(void)call;
-	sl_bpf_ret(b, plan->no_network && plan->listener ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+	sl_bpf_ret(b, plan->no_network && plan->listener && !plan->sockets_unseen ? SECCOMP_RET_USER_NOTIF
+										  : SECCOMP_RET_ALLOW);
 }
 
 /* sendto, sendmsg, sendmmsg: MSG_FASTOPEN connects. */

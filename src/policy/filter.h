@@ -17,6 +17,7 @@ struct sl_filter_plan {
 	bool open_self_write; /* … also writing ones */
 	bool observe;	     /* learn, --explain: notify every call whose op the observer records */
 	bool allow_sysv_ipc;
+	bool sockets_unseen; /* the supervisor cannot take a socket to look at: the same, and listen() is allowed */
 	bool tcp_unjudged;   /* Landlock does not judge TCP here: without network there are no internet sockets at all */
 	bool no_network;     /* refuse connect, datagram sockets, TCP fast open (always true until networking) */
 	const struct sl_strv *extra_deny; /* call names; may be NULL */

@@ -59,6 +59,7 @@ struct request {
 	pid_t tid;
 	struct sl_change change;
 	struct sl_resolved object;
+	bool reopened; /* the caller's descriptor could not be taken: object.fd is O_PATH */
 	struct sl_creds creds;
 };
 
@@ -83,10 +84,13 @@ static int find_by_fd(struct request *q)
 	if (c->dirfd == AT_FDCWD)
 		return resolve(q, "", SL_RESOLVE_EMPTY, &q->object);
 	fd = sl_fd_take(q->tid, c->dirfd);
+	flags = fd < 0 ? 0 : fcntl(fd, F_GETFL);
+	q->reopened = fd == -EPERM || fd == -ENOSYS;
+	if (q->reopened)
+		fd = sl_fd_reopen(q->tid, c->dirfd, &flags);
 	if (fd < 0)
 		return fd;
 	q->object.fd = fd;
-	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || (c->form == SL_BY_FD && flags & O_PATH))
 		return -EBADF;
 	return 0;
@@ -300,7 +304,7 @@ static int act_on_open(const struct sl_change *c, int fd)
 	return r < 0 ? -errno : 0;
 }
 
-static int act(const struct sl_change *c, int fd)
+static int act(const struct sl_change *c, int fd, bool reopened)
 {
 	switch (c->op) {
 	case SL_OP_CHMOD:
@@ -312,8 +316,10 @@ static int act(const struct sl_change *c, int fd)
 	default:
 		break;
 	}
-	if (c->form == SL_BY_FD)
+	if (c->form == SL_BY_FD && !reopened)
 		return act_on_open(c, fd);
+	if (c->request)
+		return -EACCES; /* an ioctl needs the open file */
 	switch (c->op) {
 	case SL_OP_SETXATTR:
 		return sl_fd_setxattr(fd, c->xattr, c->value, c->value_size, c->xattr_flags);
@@ -348,7 +354,7 @@ static int handle(struct request *q, int listener, const struct sl_call *call)
 		return r;
 	if (sl_identity_assume(&q->creds, &saved) < 0)
 		return -EACCES;
-	r = act(&q->change, q->object.fd);
+	r = act(&q->change, q->object.fd, q->reopened);
 	sl_identity_restore(saved);
 	return r;
 }

@@ -16,6 +16,7 @@
 
 #include "base/path.h"
 #include "kernel/landlock.h"
+#include "kernel/own-fd.h"
 #include "sandlock.h"
 #include "supervise/registry.h"
 #include "supervise/run.h"
@@ -32,6 +33,7 @@ static void plan_filter(const struct sl_sandbox_options *options, bool listener,
 	    .observe = options->observer != NULL,
 	    .allow_sysv_ipc = options->allow_sysv_ipc,
 	    .no_network = policy || options->no_network,
+	    .sockets_unseen = !sl_fd_can_take(),
 	    .tcp_unjudged = !(masks.net & SL_LL_NET_BIND_TCP),
 	    .extra_deny = options->extra_deny,
 	};

@@ -255,7 +255,6 @@ START_TEST(what_ends_by_itself_is_not_killed)
 	run_policy(&s, "(sleep 0.2) & exit 0");
 	expect_exit(&s, 0);
 	ck_assert_uint_eq(s.outcome.killed, 0);
-	ck_assert(s.outcome.elapsed_s < 0.9);
 }
 END_TEST
 
@@ -322,7 +321,8 @@ START_TEST(L22_signals_and_descriptors_are_the_callers)
 		s.argv[2] = (char *)patterns[i];
 		s.argv[3] = "/proc/self/status";
 		run(&s);
-		ck_assert_msg(s.outcome.code == 0, "%s", patterns[i]);
+		ck_assert_msg(s.outcome.kind == SL_OUTCOME_EXITED && s.outcome.code == 0, "%s: kind %d code %d: %s",
+			      patterns[i], s.outcome.kind, s.outcome.code, s.err.text);
 	}
 	prepare(&s, "[ -e /proc/self/fd/200 ]");
 	allow_reading(&s);
