@@ -17,7 +17,7 @@
 #include "base/macros.h"
 #include "base/path.h"
 
-static int open_without_links(const char *path)
+int sl_own_path_open_plain(const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
 	long fd = syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
@@ -35,7 +35,7 @@ int sl_own_path_open(const char *path, char canonical[PATH_MAX])
 	if (len >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (sl_path_is_normal(path)) {
-		fd = open_without_links(path);
+		fd = sl_own_path_open_plain(path);
 		if (fd >= 0) {
 			memcpy(canonical, path, len + 1);
 			return SL_TAKE_FD(fd);

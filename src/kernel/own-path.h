@@ -12,4 +12,8 @@
  * none ("pipe:[7]"). Returns the descriptor or -errno, canonical then undefined. */
 int sl_own_path_open(const char *path, char canonical[PATH_MAX]);
 
+/* Open a normal absolute path that is its own canonical name. -ELOOP where a symbolic link is on the way; where
+ * openat2(2) is missing it is never opened. */
+int sl_own_path_open_plain(const char *path);
+
 #endif

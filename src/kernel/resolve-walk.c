@@ -352,6 +352,8 @@ static int follow(struct walk *w, int link, const struct stat *st)
 
 	if (w->links++ >= MAX_LINKS || w->opts->resolve & RESOLVE_NO_SYMLINKS)
 		return -ELOOP;
+	if (w->opts->may_use_link && !w->opts->may_use_link(w->cur, w->opts->arg))
+		return -EXDEV;
 	if (fstatfs(link, &fs) < 0)
 		return -errno;
 	if (fs.f_flags & F_NOSYMFOLLOW)

@@ -374,7 +374,7 @@ static int look_up(struct job *j, int root, struct sl_identity **identity)
 	SL_CLOSE int own_root = -EBADF;
 	int r = NEED_WALK;
 
-	if (root < 0)
+	if (root < 0 && !j->opts->may_use_link)
 		r = j->opts->flags & SL_RESOLVE_PARENT ? fast_parent(j) : fast_object(j);
 	if (r != NEED_WALK && r != WALK_MISSING)
 		return r;

@@ -83,6 +83,8 @@ struct sl_resolve_opts {
 	 * thread group)? Asked for other processes than its own. NULL: those that the kernel lets us follow,
 	 * but never our own. */
 	bool (*may_follow)(pid_t tgid, void *arg);
+	/* May a symbolic link in this directory be followed? -EXDEV where it may not. NULL: each may. */
+	bool (*may_use_link)(int dir, void *arg);
 	void *arg;
 };
 int sl_resolve_with(pid_t tid, int dirfd, const char *path, const struct sl_resolve_opts *opts,

@@ -6,11 +6,16 @@
  * name and the kind of what was opened make the rule, so the ruleset and the evaluator (evaluate.c) answer
  * from the same list. Two texts for one object become one rule when all are sorted by canonical path.
  *
+ * An entry that leads through a symbolic link is opened last. A link that the command itself could have made,
+ * in an earlier run of the same profile or in another one that goes on now, would lead wherever it likes: it
+ * is not followed.
+ *
  * An entry below /proc/self is not opened by its own name: Landlock would bind it to this process. It becomes
  * a self rule, as does one that leads there by a symbolic link (/etc/mtab, /dev/fd).
  */
 #include "policy/policy.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +26,7 @@
 #include "base/path.h"
 #include "kernel/landlock.h"
 #include "kernel/own-path.h"
+#include "kernel/resolve.h"
 #include "policy/calls.h"
 
 #define V1_READ	      (SL_RIGHT_READ | SL_RIGHT_LIST | SL_RIGHT_EXEC)
@@ -48,6 +54,8 @@ struct wish {
 	uint32_t exact; /* those of them that version 2 keys asked for: they must fit the object's kind */
 	const char *origin;
 	int line;
+	bool linked;  /* there may be a symbolic link on the way */
+	bool refused; /* there is one that the command could have made */
 };
 
 struct builder {
@@ -59,6 +67,7 @@ struct builder {
 	int ruleset_fd;
 	struct wish *wishes;
 	size_t wish_count, wish_cap, rule_cap, self_cap;
+	struct sl_strv creatable; /* canonical names of directories in which the command may make links */
 };
 
 static void builder_release(struct builder *b)
@@ -66,6 +75,7 @@ static void builder_release(struct builder *b)
 	for (size_t i = 0; i < b->wish_count; i++)
 		free(b->wishes[i].text);
 	free(b->wishes);
+	sl_strv_release(&b->creatable);
 	b->ruleset_fd = sl_close(b->ruleset_fd);
 }
 
@@ -122,7 +132,7 @@ static void wish_add(struct builder *b, char *text, uint32_t rights, uint32_t ex
 		b->wish_cap = b->wish_cap ? b->wish_cap * 2 : 64;
 		b->wishes = sl_xrealloc(b->wishes, b->wish_cap * sizeof(*b->wishes));
 	}
-	b->wishes[b->wish_count++] = (struct wish){text, rights, exact, origin, line};
+	b->wishes[b->wish_count++] = (struct wish){text, rights, exact, origin, line, false, false};
 }
 
 /* The entry's text with "~" and "~/" as $HOME; NULL where there is no absolute $HOME. */
@@ -142,8 +152,13 @@ static int collect_list(struct builder *b, const struct sl_list *list, uint32_t 
 			bool relative, const char *origin)
 {
 	for (size_t i = 0; list && i < list->len; i++) {
-		struct wish w = {list->items[i].text, rights, exact ? rights : 0, origin,
-				 list->items[i].line};
+		struct wish w = {list->items[i].text,
+				 rights,
+				 exact ? rights : 0,
+				 origin,
+				 list->items[i].line,
+				 false,
+				 false};
 		char *text = expand_home(w.text);
 
 		if (!text) {
@@ -334,6 +349,8 @@ static int add_rule(struct builder *b, const struct wish *w, const char *path, m
 		return fail(b, w, -r, strerror(-r));
 	if (!rights)
 		return 0;
+	if (rights & SL_RIGHT_CREATE)
+		sl_strv_add(&b->creatable, path);
 	if (p->rule_count == b->rule_cap) {
 		b->rule_cap = b->rule_cap ? b->rule_cap * 2 : 64;
 		p->rules = sl_xrealloc(p->rules, b->rule_cap * sizeof(*p->rules));
@@ -343,34 +360,121 @@ static int add_rule(struct builder *b, const struct wish *w, const char *path, m
 	return 0;
 }
 
-static int place_wish(struct builder *b, const struct wish *w)
+/* The object that was opened for the wish, as a rule. */
+static int place_object(struct builder *b, const struct wish *w, const char *path, int fd)
 {
-	SL_CLOSE int fd = -EBADF;
-	char path[PATH_MAX];
-	const char *rest = self_rest(w->text);
 	struct stat st;
 	int r = 0;
 
-	if (rest) {
-		add_self_rule(b, rest, w->rights);
-		return 0;
-	}
-	fd = sl_own_path_open(w->text, path);
-	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
-		return fail(b, w, -fd, strerror(-fd));
-	if (fd < 0)
-		return complain(b, w, -fd, strerror(-fd), "skipped");
-	rest = own_proc_rest(path);
-	if (rest) {
-		add_self_rule(b, rest, w->rights);
-		return 0;
-	}
 	if (fstat(fd, &st) < 0)
 		return complain(b, w, errno, strerror(errno), "skipped");
 	if (!S_ISDIR(st.st_mode) && (w->exact & DIR_ONLY))
 		r = complain(b, w, ENOTDIR, "list, create and delete need a directory",
 			     "these rights are left out");
 	return r < 0 ? r : add_rule(b, w, path, st.st_mode, fd);
+}
+
+static int cannot_open(struct builder *b, const struct wish *w, int error)
+{
+	if (error == EMFILE || error == ENFILE || error == ENOMEM)
+		return fail(b, w, error, strerror(error));
+	return complain(b, w, error, strerror(error), "skipped");
+}
+
+/* A wish without a link on the way; others are marked. */
+static int place_plain(struct builder *b, struct wish *w)
+{
+	const char *rest = self_rest(w->text);
+	SL_CLOSE int fd = -EBADF;
+
+	if (rest) {
+		add_self_rule(b, rest, w->rights);
+		return 0;
+	}
+	w->linked = !sl_path_is_normal(w->text);
+	if (w->linked)
+		return 0;
+	fd = sl_own_path_open_plain(w->text);
+	if (fd == -ENOENT)
+		return complain(b, w, ENOENT, strerror(ENOENT), "skipped");
+	w->linked = fd < 0;
+	if (w->linked)
+		return 0;
+	rest = own_proc_rest(w->text);
+	if (rest) {
+		add_self_rule(b, rest, w->rights);
+		return 0;
+	}
+	return place_object(b, w, w->text, fd);
+}
+
+/* Where a wish leads whose way is not judged yet: links may be made there as well. */
+static void foresee_linked(struct builder *b, const struct wish *w)
+{
+	char path[PATH_MAX];
+	SL_CLOSE int fd = w->rights & SL_RIGHT_CREATE ? sl_own_path_open(w->text, path) : -EBADF;
+
+	if (fd >= 0)
+		sl_strv_add(&b->creatable, path);
+}
+
+static bool may_use_link(int dir, void *arg)
+{
+	const struct builder *b = arg;
+	char path[PATH_MAX];
+
+	if (sl_fd_path(dir, path, sizeof(path)) < 0)
+		return false;
+	for (size_t i = 0; i < b->creatable.len; i++)
+		if (sl_path_within(path, b->creatable.items[i]))
+			return false;
+	return true;
+}
+
+/* What the link leads to is no loss where other entries grant as much. */
+static int refuse_link(struct builder *b, const struct wish *w)
+{
+	SL_STRBUF why = SL_STRBUF_INIT;
+	struct sl_access access = {.right = w->rights};
+	char path[PATH_MAX];
+	SL_CLOSE int fd = sl_own_path_open(w->text, path);
+	struct stat st;
+
+	if (fd < 0)
+		return cannot_open(b, w, -fd);
+	if (fstat(fd, &st) == 0)
+		access.right = rights_on(w, path, st.st_mode);
+	access.path = path;
+	if (path[0] == '/' && sl_policy_allows(b->policy, &access, NULL))
+		return 0;
+	sl_strbuf_addf(&why, "leads to %s through a symbolic link that the command could have made",
+		       sl_esc(path));
+	return complain(b, w, ELOOP, sl_strbuf_str(&why), "skipped");
+}
+
+static int place_linked(struct builder *b, struct wish *w)
+{
+	struct sl_resolve_opts opts = {.may_use_link = may_use_link, .arg = b};
+	SL_CLEANUP(sl_resolved_release) struct sl_resolved found = SL_RESOLVED_INIT;
+	pid_t self = (pid_t)syscall(SYS_gettid);
+	int r = sl_resolve_with(self, AT_FDCWD, w->text, &opts, &found);
+	char path[PATH_MAX];
+	const char *rest;
+
+	if (r == -EXDEV) {
+		w->refused = true;
+		return 0;
+	}
+	if (r == 0)
+		r = (int)SL_MIN(sl_fd_path(found.fd, path, sizeof(path)), 0);
+	if (r < 0)
+		return cannot_open(b, w, -r);
+	rest = own_proc_rest(path);
+	if (rest) {
+		add_self_rule(b, rest, w->rights);
+		return 0;
+	}
+	return place_object(b, w, path, found.fd);
 }
 
 static int compare_rules(const void *a, const void *b)
@@ -428,7 +532,8 @@ static int place_syscalls(struct builder *b)
 	b->policy->allow_sysv_ipc =
 	    sl_list_contains(&b->profile->syscalls.extra_allow, SL_CALL_GROUP_SYSV_IPC);
 	for (size_t i = 0; i < deny->len; i++) {
-		struct wish w = {deny->items[i].text, 0, 0, "syscalls.extra_deny", deny->items[i].line};
+		struct wish w = {deny->items[i].text, 0,     0,	   "syscalls.extra_deny",
+				 deny->items[i].line, false, false};
 
 		if (!strcmp(w.text, SL_CALL_GROUP_SYSV_IPC)) {
 			for (size_t j = 0; j < sl_call_count; j++)
@@ -441,6 +546,25 @@ static int place_syscalls(struct builder *b)
 		}
 	}
 	return 0;
+}
+
+static int place_wishes(struct builder *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < b->wish_count; i++)
+		r = place_plain(b, &b->wishes[i]);
+	for (size_t i = 0; r == 0 && i < b->wish_count; i++)
+		if (b->wishes[i].linked)
+			foresee_linked(b, &b->wishes[i]);
+	for (size_t i = 0; r == 0 && i < b->wish_count; i++)
+		if (b->wishes[i].linked)
+			r = place_linked(b, &b->wishes[i]);
+	sort_rules(b->policy);
+	for (size_t i = 0; r == 0 && i < b->wish_count; i++)
+		if (b->wishes[i].refused)
+			r = refuse_link(b, &b->wishes[i]);
+	return r;
 }
 
 static int build(struct builder *b)
@@ -459,12 +583,9 @@ static int build(struct builder *b)
 	if (r < 0)
 		return r;
 	unite_wishes(b);
-	for (size_t i = 0; i < b->wish_count; i++) {
-		r = place_wish(b, &b->wishes[i]);
-		if (r < 0)
-			return r;
-	}
-	sort_rules(b->policy);
+	r = place_wishes(b);
+	if (r < 0)
+		return r;
 	if (b->options->tmp_dir)
 		b->policy->tmp_dir = sl_xstrdup(b->options->tmp_dir);
 	return 0;

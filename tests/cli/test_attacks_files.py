@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 
 import attacks
 import pytest
@@ -125,3 +126,48 @@ def test_R6_descriptors_of_the_caller(sandlock, program, tmp_path):
     descriptors = {name: outcome for name, outcome in confined.items() if name.startswith("descriptor-")}
     assert set(descriptors) <= {f"descriptor-{extra}"}, "a descriptor of the tool is the command's"
     attacks.compare({name: outcome for name, outcome in confined.items() if name not in descriptors}, expected)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("entry", ["work/entry", "work/dir/entry", "link/entry", "work/../work//entry"])
+def test_a_link_that_the_command_could_have_made_grants_nothing(sandlock, tmp_path, version, entry):
+    """What one run leaves in place of a listed file is no way for the next run to what the profile does not list."""
+    (tmp_path / "work" / "dir").mkdir(parents=True)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "entry").write_text("content\n")
+    (tmp_path / "link").symlink_to("work")
+    listed = tmp_path / entry
+    listed.write_text("mine\n")
+    work = tmp_path / "work"
+    changes = {"write": [work]} if version == 1 else {"create": [work], "delete": [work]}
+    granted = attacks.profile(tmp_path / "p.toml", version, exec=[] if version == 1 else LIBRARIES + ["/bin", "/usr/bin"],
+                              read=[*LIBRARIES, "/bin", "/usr/bin", f"{tmp_path}/{entry}"], **changes)  # fmt: skip
+    if version == 1:
+        granted.write_text(granted.read_text().replace("exec = []\n", ""))
+
+    def run(script):
+        command = [sandlock, "run", "-p", granted, "--", "/bin/sh", "-c", script]
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+    assert run(f"cat {listed}").stdout == "mine\n"
+    if entry == "work/dir/entry":
+        replaced = run(f"mv {work}/dir {work}/old && ln -s ../secret {work}/dir")
+    else:
+        replaced = run(f"rm {work}/entry && ln -s ../secret/entry {work}/entry")
+    assert replaced.returncode == 0, replaced.stderr
+    assert listed.read_text() == "content\n"
+    found = run(f"cat {listed}")
+    assert found.stdout == "" and found.returncode == 1
+    assert f'{tmp_path}/{entry}": leads to {tmp_path}/secret/entry through a symbolic link' in found.stderr
+
+
+def test_a_link_that_the_command_could_not_have_made_is_followed(sandlock, tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "file").write_text("content\n")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "work" / "inner").symlink_to("../file")
+    options = ["-w", tmp_path / "work", *(word for path in [*LIBRARIES, "/bin", "/usr/bin"] for word in ("-r", path))]
+    for name in (tmp_path / "link", tmp_path / "work" / "inner"):
+        command = [sandlock, "run", *options, "-r", tmp_path / "link", "-r", name, "--", "/bin/cat", name]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        assert (done.stdout, done.stderr) == ("content\n", ""), name
