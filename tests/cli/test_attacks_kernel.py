@@ -12,6 +12,8 @@ import pytest
 
 ROOT = os.geteuid() == 0
 X86 = platform.machine() == "x86_64"
+# Not in a chroot, nor where the administrator forbids it: then an ordinary user has nothing to compare with.
+USER_NAMESPACES = subprocess.run(["unshare", "--user", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 FLAGS = ("newns", "newcgroup", "newuts", "newipc", "newuser", "newpid", "newnet", "newtime")
 
 
@@ -40,14 +42,17 @@ def test_R4_namespaces(run):
     expected |= {f"setns-{flag}": "EPERM" for flag in FLAGS}
     attacks.compare(confined, expected)
     # An ordinary user has no right in those of a child's child; setns itself is reached with the other flags.
-    attacks.proves(bare, confined, [] if ROOT else ["setns-newpid", "setns-newtime"])
+    same = [] if ROOT else ["setns-newpid", "setns-newtime"]
+    if not USER_NAMESPACES:
+        same += [name for name in confined if not ROOT or name.endswith("newuser")]
+    attacks.proves(bare, confined, same)
 
 
 def test_R4_mounts_old_and_new(run):
     confined, bare = run("mounts")
     attacks.compare(confined, {name: "EPERM" for name in bare})
     assert len(bare) == 15
-    attacks.proves(bare, confined)
+    attacks.proves(bare, confined, bare if not ROOT and not USER_NAMESPACES else ())
 
 
 def test_R4_the_kernel_itself(run):

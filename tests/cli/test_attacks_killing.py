@@ -1,5 +1,6 @@
 """When the tool is killed, everything that it started is gone, whatever it does against that."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -95,7 +96,7 @@ def test_R2_nothing_survives_the_command(sandlock, own_program, own_granted):
     """The command itself is killed: what it left running ends as well, and the status is the command's."""
     with start(sandlock, own_granted, own_program, "all") as tool:
         left = numbers(tool.stdout)
-        subprocess.run(["kill", "-KILL", str(left["command"])], check=True)
+        os.kill(int(left["command"]), signal.SIGKILL)
         assert tool.wait(timeout=10) == 128 + 9
         all_gone(own_program)
 
