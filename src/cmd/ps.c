@@ -123,7 +123,7 @@ static int inspect(const struct sl_cmd *cmd, int argc, char **argv)
 	r = sl_registry_inspect(name, &info, &err);
 	if (r < 0)
 		return registry_error(name, r, &err);
-	sl_strbuf_addf(&text, "%s\n", info.json);
+	sl_strbuf_addf(&text, "%s\n", info.json ? info.json : "{}");
 	sl_sandbox_info_release(&info);
 	return sl_output(&text);
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -127,23 +128,38 @@ static char *join_argv(json_t *argv)
 	return sl_strbuf_detach(&out);
 }
 
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 static int read_info(int fd, const char *name, struct sl_sandbox_info *ret, struct sl_error *err)
 {
 	SL_STRBUF text = SL_STRBUF_INIT;
+	time_t end = seconds() + REPLY_TIMEOUT_S;
 	char part[4096];
 	json_t *object;
+	char *ascii;
 	ssize_t n;
 
-	while ((n = recv(fd, part, sizeof(part), 0)) > 0 && text.len < REPLY_BYTES_MAX)
+	/* Anybody of the same user may be the other end, a sandboxed command among them: one that sends a
+	 * byte now and then must not hold us. */
+	while ((n = recv(fd, part, sizeof(part), 0)) > 0 && text.len < REPLY_BYTES_MAX && seconds() <= end)
 		sl_strbuf_add(&text, part, (size_t)n);
+	if (n > 0)
+		return sl_error_set(err, ETIMEDOUT, "the sandbox %s does not come to an end of its answer",
+				    sl_esc(name));
 	if (n < 0)
 		return sl_error_errno(err, errno, "no answer from the sandbox %s", sl_esc(name));
-	while (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
 	object = json_loads(sl_strbuf_str(&text), 0, NULL);
 	if (!object)
 		return sl_error_set(err, EPROTO, "the sandbox %s gave no answer that could be read",
 				    sl_esc(name));
+	/* Printed as it is, also on terminals, which obey some characters beyond ASCII. */
+	ascii = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
 	*ret = (struct sl_sandbox_info){
 	    .name = dup_string(object, "name"),
 	    .mode = dup_string(object, "mode"),
@@ -153,8 +169,9 @@ static int read_info(int fd, const char *name, struct sl_sandbox_info *ret, stru
 	    .pid = (pid_t)json_integer_value(json_object_get(object, "pid")),
 	    .command_pid = (pid_t)json_integer_value(json_object_get(object, "command_pid")),
 	    .processes = json_array_size(json_object_get(object, "processes")),
-	    .json = sl_strbuf_detach(&text),
+	    .json = ascii ? sl_xstrdup(ascii) : NULL,
 	};
+	free(ascii);
 	json_decref(object);
 	return 0;
 }

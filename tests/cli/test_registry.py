@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import threading
+import time
 
 from supervision import OPEN, marker, processes_with, started, wait_until
 
@@ -114,3 +116,46 @@ def test_R13_a_confined_process_does_not_reach_the_registry(box):
         result = box.tool(*OPEN, "--", "/usr/bin/python3", "-c", probe)
         assert result.status == 1 and "PermissionError" in result.stderr, result.describe()
         assert name in listed(box)
+
+
+@contextlib.contextmanager
+def impostor(name, answer, pause=0.0):
+    """Somebody of the same user who listens under a sandbox's name, as a sandboxed command may, and sends answer byte by byte."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"\0sandlock/{os.getuid()}/{name}")
+    server.listen()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                with client, contextlib.suppress(OSError):
+                    client.recv(100)
+                    for byte in answer:
+                        client.send(bytes([byte]))
+                        time.sleep(pause)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join(60)
+
+
+def test_R13_an_impostor_holds_nobody_up(box):
+    name = "slow-" + marker()[:20]
+    with impostor(name, b'{"name": "' + b"x" * 30, 1):
+        start = time.monotonic()
+        assert name not in listed(box)
+        assert time.monotonic() - start < 10
+
+
+def test_R13_an_impostor_says_nothing_to_the_terminal(box):
+    name = "rude-" + marker()[:20]
+    with impostor(name, json.dumps({"name": name + "\x9b31m", "argv": ["\x9b2J"]}, ensure_ascii=False).encode()):
+        for arguments in (["ps"], ["ps", "--json"], ["inspect", name]):
+            result = box.tool(*arguments)
+            assert result.status == 0 and name in result.stdout and "\x9b" not in result.stdout, result.describe()
