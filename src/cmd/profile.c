@@ -185,20 +185,6 @@ const struct sl_cmd sl_cmd_profile_delete = {
 };
 
 /* Known, and refused by name. */
-const struct sl_cmd sl_cmd_profile_diff = {
-    .name = "profile diff",
-    .operands = "A B",
-    .summary = "compare what two profiles allow",
-    .later = true,
-};
-
-const struct sl_cmd sl_cmd_profile_merge = {
-    .name = "profile merge",
-    .operands = "A B...",
-    .summary = "unite profiles",
-    .later = true,
-};
-
 const struct sl_cmd sl_cmd_profile_explain = {
     .name = "profile explain",
     .operands = "NAME|PATH WHAT",

@@ -35,6 +35,9 @@ struct sl_outfile;
 int sl_outfile_open(const char *path, struct sl_outfile **ret, struct sl_error *err);
 /* Write text, fsync, and rename over. The old content stays whole on any failure. */
 int sl_outfile_commit(struct sl_outfile *o, const char *text, size_t len, struct sl_error *err);
+/* Wait until nobody else holds the lock on the profile at path, and take it until *ret_fd is closed. Where there is
+ * no file that can be read there is nothing to lock: *ret_fd is untouched. Returns 0 or -errno. */
+int sl_profile_lock(const char *path, int *ret_fd, struct sl_error *err);
 /* Frees; without a commit nothing changed on disk. NULL is fine. */
 void sl_outfile_free(struct sl_outfile *o);
 

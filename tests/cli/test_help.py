@@ -8,7 +8,7 @@ import pytest
 
 MAN = pathlib.Path(__file__).resolve().parents[2] / "man"
 COMMANDS = ["learn", "run", "check", "ps", "inspect", "kill"]
-PROFILE_COMMANDS = ["show", "list", "check", "delete"]
+PROFILE_COMMANDS = ["show", "list", "check", "delete", "diff", "merge"]
 SHARED = "Options of learn and run"
 ROW = re.compile(r"^  (?:-(\w), |    )--([a-z-]+)(?:\[=(\S+)\]| (\S+))?(?:\s{2,}\S|$)")
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["learn", "run", "profile show", "profile list", "profile check", "profile delete", "check", "ps", "inspect", "kill"]
-LATER_COMMANDS = ["verify", "profile diff", "profile merge", "profile explain", "profile export"]
+COMMANDS = ["learn", "run", "profile show", "profile list", "profile check", "profile delete", "profile diff", "profile merge", "check", "ps", "inspect", "kill"]
+LATER_COMMANDS = ["verify", "profile explain", "profile export"]
 
 
 def refused(result, status, *parts):
