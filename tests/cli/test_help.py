@@ -51,9 +51,14 @@ def test_manual_documents_every_option(box, command):
     assert help_rows(box, command) == documented
 
 
-def test_profile_commands_have_no_options(box):
-    for command in PROFILE_COMMANDS:
-        assert help_rows(box, "profile", command) == {}
+PROFILE_OPTIONS = {"diff": {"--json", "--widened"}, "merge": {"--output"}}
+
+
+@pytest.mark.parametrize("command", PROFILE_COMMANDS)
+def test_options_of_profile_commands(box, command):
+    rows = " ".join(map(str, help_rows(box, "profile", command).items()))
+    wanted = PROFILE_OPTIONS.get(command, set())
+    assert len(help_rows(box, "profile", command)) == len(wanted) and all(o.lstrip("-") in rows for o in wanted), rows
 
 
 def test_every_command_is_in_help_and_manual(box):
