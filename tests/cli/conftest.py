@@ -15,6 +15,7 @@ import pwd
 import re
 import select
 import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -27,6 +28,13 @@ DEFAULT_TIMEOUT_S = 120
 RIGHTS = ("read", "list", "exec", "write", "create", "delete")
 # What learn may say on the standard error besides warnings: everything of ours begins so.
 PREFIX = "sandlock: "
+
+
+# A runner in the background of a shell ignores the signals of the keyboard, and so would every tool and command that a
+# test starts: dispositions are inherited.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL)
 
 
 def is_root():
