@@ -243,7 +243,7 @@ START_TEST(R2_what_is_left_running_is_ended)
 	run_policy(&s, "setsid sh -c '(sleep 77 & sleep 77) & exit 0' >/dev/null 2>&1; exit 5");
 	expect_exit(&s, 5);
 	ck_assert_uint_ge(s.outcome.killed, 2);
-	ck_assert(now_s() - start >= 0.9 && now_s() - start < 2);
+	ck_assert(now_s() - start >= 0.9 && now_s() - start < 10);
 	expect_no_children();
 }
 END_TEST
