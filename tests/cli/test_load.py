@@ -132,7 +132,7 @@ def test_R10_time_passes_without_the_tool_working(box):
         assert used <= 10
         time.sleep(1)
         again = sum(int(n) for n in pathlib.Path(f"/proc/{tool.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
-        assert again == used
+        assert again - used <= 5, "a tool that polled would have used a hundred ticks"
 
 
 def test_R3_a_profile_of_files_only_notifies_nothing(box):
