@@ -54,11 +54,16 @@ def test_L15_entries_of_others_by_any_spelling(sandlock, program, granted, tmp_p
 
 @pytest.mark.parametrize("how", ["race", "race-link"])
 def test_L15_a_race_never_opens_anothers(sandlock, program, granted, tmp_path, outsider, how):
-    confined = attacks.confined(sandlock, granted, [program, how, outsider, str(TRIES)], cwd=tmp_path)
-    assert confined["foreign"] == "0"
-    assert int(confined["refused"]) > 0, "the second thread never won: no race was run"
-    # A link of the program's own that leads there need not be known for /proc/self.
-    assert int(confined["opened"]) > 0 or how == "race-link"
+    # On a busy machine the second thread may get no turn in a whole round. A link of the program's own that leads there
+    # need not be known for /proc/self.
+    refused = opened = rounds = 0
+    while not (refused and (opened or how == "race-link")):
+        rounds += 1
+        assert rounds <= 10, f"no race was run: {refused} refused, {opened} opened"
+        confined = attacks.confined(sandlock, granted, [program, how, outsider, str(TRIES)], cwd=tmp_path)
+        assert confined["foreign"] == "0"
+        refused += int(confined["refused"])
+        opened += int(confined["opened"])
     bare_place = tmp_path / "bare"
     (bare_place / "links").mkdir(parents=True)
     assert int(attacks.call([program, how, outsider, str(TRIES)], cwd=bare_place)["foreign"]) > 0
