@@ -102,5 +102,8 @@ def test_R12_a_race_never_reaches_the_other_file(sandlock, program, tmp_path, pl
     top = place("bare")
     evil = top / "evil" / "file"
     before = attributes(evil)
-    attacks.call([program, "race", how, *names(top), str(TRIES)], cwd=top)
+    for _ in range(10):
+        attacks.call([program, "race", how, *names(top), str(TRIES)], cwd=top)
+        if attributes(evil) != before:
+            break
     assert attributes(evil) != before

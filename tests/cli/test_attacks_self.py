@@ -66,7 +66,7 @@ def test_L15_a_race_never_opens_anothers(sandlock, program, granted, tmp_path, o
         opened += int(confined["opened"])
     bare_place = tmp_path / "bare"
     (bare_place / "links").mkdir(parents=True)
-    assert int(attacks.call([program, how, outsider, str(TRIES)], cwd=bare_place)["foreign"]) > 0
+    assert any(int(attacks.call([program, how, outsider, str(TRIES)], cwd=bare_place)["foreign"]) > 0 for _ in range(10))
 
 
 def test_R6_the_tool_is_not_reachable(sandlock, program, tmp_path, outsider):
