@@ -8,22 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "sandlock.h"
-
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 static void say(const char *prefix, const char *fmt, va_list args)
 {
@@ -56,13 +42,13 @@ void sl_warn(const char *fmt, ...)
 void sl_say_lines(const struct sl_strbuf *lines)
 {
 	/* Where stderr is gone there is nobody left to tell. */
-	(void)write_all(STDERR_FILENO, sl_strbuf_str(lines), lines->len);
+	(void)sl_write_all(STDERR_FILENO, sl_strbuf_str(lines), lines->len);
 }
 
 int sl_output(const struct sl_strbuf *text)
 {
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a closed pipe is to be reported, not to kill us */
-	int r = write_all(STDOUT_FILENO, sl_strbuf_str(text), text->len);
+	int r = sl_write_all(STDOUT_FILENO, sl_strbuf_str(text), text->len);
 
 	signal(SIGPIPE, before);
 	if (!r)

@@ -78,16 +78,13 @@ bool sl_fd_can_take(void)
 	return syscall(__NR_pidfd_getfd, -1, 0, 0) < 0 && errno == EBADF;
 }
 
-int sl_fd_reopen(pid_t tid, int fd, int *ret_flags)
+int sl_fd_flags(pid_t tid, int fd)
 {
 	char name[48], text[512];
 	SL_CLOSE int info = -EBADF;
 	const char *line;
 	ssize_t n;
-	int object;
 
-	if (fd < 0)
-		return -EBADF;
 	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", (int)tid, fd);
 	info = open(name, O_RDONLY | O_CLOEXEC);
 	if (info < 0)
@@ -97,13 +94,24 @@ int sl_fd_reopen(pid_t tid, int fd, int *ret_flags)
 		return -EBADF;
 	text[n] = '\0';
 	line = strstr(text, "flags:");
-	if (!line)
-		return -EPERM;
+	return line ? (int)strtol(line + strlen("flags:"), NULL, 8) : -EPERM;
+}
+
+int sl_fd_reopen(pid_t tid, int fd, int *ret_flags)
+{
+	char name[48];
+	int object, flags;
+
+	if (fd < 0)
+		return -EBADF;
+	flags = sl_fd_flags(tid, fd);
+	if (flags < 0)
+		return flags;
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)tid, fd);
 	object = open(name, O_PATH | O_CLOEXEC);
 	if (object < 0)
 		return errno == ENOENT ? -EBADF : -EPERM;
-	*ret_flags = (int)strtol(line + strlen("flags:"), NULL, 8);
+	*ret_flags = flags;
 	return object;
 }
 

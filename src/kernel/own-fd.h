@@ -21,6 +21,9 @@ int sl_fd_take(pid_t tid, int fd);
 /* Can descriptors be taken here at all? A container's seccomp profile refuses pidfd_getfd to whom lacks CAP_SYS_PTRACE. */
 bool sl_fd_can_take(void);
 
+/* The O_* flags of the thread's descriptor, O_CLOEXEC among them. -EBADF where it has none under that number; -EPERM. */
+int sl_fd_flags(pid_t tid, int fd);
+
 /* What sl_fd_take() would give, opened anew with O_PATH: the same object, another open file description. *ret_flags
  * receives the O_* flags of the thread's descriptor. The same errors. */
 int sl_fd_reopen(pid_t tid, int fd, int *ret_flags);

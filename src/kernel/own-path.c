@@ -9,13 +9,12 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "base/path.h"
+#include "kernel/resolve.h"
 
 int sl_own_path_open_plain(const char *path)
 {
@@ -27,7 +26,6 @@ int sl_own_path_open_plain(const char *path)
 
 int sl_own_path_open(const char *path, char canonical[PATH_MAX])
 {
-	char link[64];
 	SL_CLOSE int fd = -EBADF;
 	size_t len = strlen(path);
 	ssize_t n;
@@ -46,12 +44,8 @@ int sl_own_path_open(const char *path, char canonical[PATH_MAX])
 	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, canonical, PATH_MAX);
+	n = sl_fd_path(fd, canonical, PATH_MAX);
 	if (n < 0)
-		return -errno;
-	if (n >= PATH_MAX)
-		return -ENAMETOOLONG;
-	canonical[n] = '\0';
+		return (int)n;
 	return SL_TAKE_FD(fd);
 }

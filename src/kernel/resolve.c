@@ -315,8 +315,7 @@ static int name_result(struct job *j)
 	return j->named ? 0 : sl_resolve_name(j->ret, j->opts->flags & SL_RESOLVE_VERIFY);
 }
 
-/* O_PATH of the thread's working directory or of the object behind its descriptor. */
-static int open_base(pid_t tid, int dirfd)
+int sl_open_base(pid_t tid, int dirfd)
 {
 	char name[48];
 	int fd;
@@ -419,7 +418,7 @@ int sl_resolve_with(pid_t tid, int dirfd, const char *path, const struct sl_reso
 	ret->name[0] = '\0';
 	ret->anonymous = ret->deleted = ret->trailing_slash = false;
 	if (!len && opts->flags & SL_RESOLVE_EMPTY) {
-		r = ret->fd = open_base(tid, dirfd);
+		r = ret->fd = sl_open_base(tid, dirfd);
 		if (r >= 0)
 			r = sl_resolve_name(ret, opts->flags & SL_RESOLVE_VERIFY);
 	} else if (!len || len >= PATH_MAX) {
@@ -429,7 +428,7 @@ int sl_resolve_with(pid_t tid, int dirfd, const char *path, const struct sl_reso
 	} else {
 		ret->trailing_slash = path[len - 1] == '/';
 		if (*path != '/' || opts->resolve & RESOLVE_IN_ROOT)
-			j.base = open_base(tid, dirfd);
+			j.base = sl_open_base(tid, dirfd);
 		r = j.base < 0 && j.base != AT_FDCWD ? j.base : resolve_job(&j);
 		sl_close(j.base);
 	}

@@ -93,6 +93,9 @@ int sl_resolve_with(pid_t tid, int dirfd, const char *path, const struct sl_reso
 /* The object behind a descriptor of the thread. -EBADF. */
 int sl_resolve_fd(pid_t tid, int fd, struct sl_resolved *ret);
 
+/* O_PATH of the thread's working directory (AT_FDCWD) or of the object behind its descriptor. -ESRCH, -EBADF, -errno. */
+int sl_open_base(pid_t tid, int dirfd);
+
 /* Canonical path of any descriptor of our own, " (deleted)" kept. Length or -errno (-ENAMETOOLONG). */
 ssize_t sl_fd_path(int fd, char *buf, size_t size);
 

@@ -12,6 +12,7 @@
 
 #include "base/path.h"
 #include "kernel/mappings.h"
+#include "kernel/own-fd.h"
 #include "observe/event.h"
 
 #define HEADER_BYTES   4096
@@ -163,18 +164,9 @@ static int load_elf(struct sl_event *e, int fd, const void *header, size_t len)
 /* Is the descriptor closed by exec? A script behind one cannot be opened again by its interpreter (ENOENT). */
 static bool closes_on_exec(pid_t tid, int fd)
 {
-	char path[64], text[256], *at;
-	SL_CLOSE int info = -EBADF;
-	ssize_t n;
+	int flags = sl_fd_flags(tid, fd);
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
-	info = open(path, O_RDONLY | O_CLOEXEC);
-	n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	at = strstr(text, "flags:");
-	return at && strtoul(at + 6, NULL, 8) & O_CLOEXEC;
+	return flags >= 0 && flags & O_CLOEXEC;
 }
 
 /* One program of the chain: 0 when it loads, 1 with the next interpreter's path in next, or -errno. */

@@ -16,17 +16,27 @@
 
 static const char *const right_names[] = { "read", "list", "exec", "write", "create", "delete", "ioctl" };
 
-const char *sl_event_program(const struct sl_event *e)
+/* What the caller runs, as the kernel names it. False where it cannot be read. */
+static bool program_path(const struct sl_event *e, char path[PATH_MAX])
 {
-	static char name[4 * PATH_MAX];
-	char link[64], path[PATH_MAX];
+	char link[64];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", e->tid);
-	n = readlink(link, path, sizeof(path) - 1);
+	n = readlink(link, path, PATH_MAX - 1);
 	if (n <= 0)
-		return "?";
+		return false;
 	path[n] = '\0';
+	return true;
+}
+
+const char *sl_event_program(const struct sl_event *e)
+{
+	static char name[4 * PATH_MAX];
+	char path[PATH_MAX];
+
+	if (!program_path(e, path))
+		return "?";
 	snprintf(name, sizeof(name), "%s", sl_esc(strrchr(path, '/') ? strrchr(path, '/') + 1 : path));
 	return name;
 }
@@ -73,15 +83,10 @@ static json_t *facts_array(const struct sl_event *e, json_t *line)
 
 static void set_program(const struct sl_event *e, json_t *line)
 {
-	char link[64], path[PATH_MAX];
-	ssize_t n;
+	char path[PATH_MAX];
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", e->tid);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0)
-		return;
-	path[n] = '\0';
-	set_text(line, line, "program", path);
+	if (program_path(e, path))
+		set_text(line, line, "program", path);
 }
 
 void sl_event_trace(const struct sl_event *e, int outcome)

@@ -16,9 +16,8 @@
 #define JUMP_MAX  255
 #define CHAIN_MAX 4 /* exceptions in a bucket: what a call costs grows with it, the program shrinks */
 
-/* Offset of the half-words of argument i; both architectures are little-endian. */
-#define ARG_LOW(i)  ((uint32_t)(offsetof(struct seccomp_data, args) + (size_t)(i)*8))
-#define ARG_HIGH(i) (ARG_LOW(i) + 4)
+/* Offset of the low half of argument i; both architectures are little-endian. */
+#define ARG_LOW(i) ((uint32_t)(offsetof(struct seccomp_data, args) + (size_t)(i)*8))
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "argument halves are swapped on a big-endian machine");
 
@@ -57,11 +56,6 @@ void sl_bpf_load_low(struct sl_bpf *b, int arg)
 	emit(b, BPF_LD | BPF_W | BPF_ABS, ARG_LOW(arg), 0, 0);
 }
 
-void sl_bpf_load_high(struct sl_bpf *b, int arg)
-{
-	emit(b, BPF_LD | BPF_W | BPF_ABS, ARG_HIGH(arg), 0, 0);
-}
-
 void sl_bpf_and(struct sl_bpf *b, uint32_t mask)
 {
 	emit(b, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
@@ -94,19 +88,9 @@ size_t sl_bpf_if_ge(struct sl_bpf *b, uint32_t k)
 	return open_block(b, BPF_JGE, k, true);
 }
 
-size_t sl_bpf_if_lt(struct sl_bpf *b, uint32_t k)
-{
-	return open_block(b, BPF_JGE, k, false);
-}
-
 size_t sl_bpf_if_any(struct sl_bpf *b, uint32_t k)
 {
 	return open_block(b, BPF_JSET, k, true);
-}
-
-size_t sl_bpf_if_none(struct sl_bpf *b, uint32_t k)
-{
-	return open_block(b, BPF_JSET, k, false);
 }
 
 void sl_bpf_end(struct sl_bpf *b, size_t block)

@@ -24,12 +24,11 @@ struct sl_bpf {
 #define SL_BPF_INIT ((struct sl_bpf){0})
 void sl_bpf_release(struct sl_bpf *b);
 
-/* Load a word of struct seccomp_data into the accumulator: the number, the architecture, half of an argument.
- */
+/* Load a word of struct seccomp_data into the accumulator: the number, the architecture, the low half of an
+ * argument. */
 void sl_bpf_load_nr(struct sl_bpf *b);
 void sl_bpf_load_arch(struct sl_bpf *b);
 void sl_bpf_load_low(struct sl_bpf *b, int arg);
-void sl_bpf_load_high(struct sl_bpf *b, int arg);
 
 /* Keep only these bits of the accumulator. */
 void sl_bpf_and(struct sl_bpf *b, uint32_t mask);
@@ -37,14 +36,12 @@ void sl_bpf_and(struct sl_bpf *b, uint32_t mask);
 /* End with this SECCOMP_RET_* value. */
 void sl_bpf_ret(struct sl_bpf *b, uint32_t ret);
 
-/* Open a block for accumulator == k, != k, >= k, < k, any bit of k set, no bit of k set. Returns what
- * sl_bpf_end() takes. */
+/* Open a block for accumulator == k, != k, >= k, any bit of k set. Returns what sl_bpf_end()
+ * takes. */
 size_t sl_bpf_if_eq(struct sl_bpf *b, uint32_t k);
 size_t sl_bpf_if_ne(struct sl_bpf *b, uint32_t k);
 size_t sl_bpf_if_ge(struct sl_bpf *b, uint32_t k);
-size_t sl_bpf_if_lt(struct sl_bpf *b, uint32_t k);
 size_t sl_bpf_if_any(struct sl_bpf *b, uint32_t k);
-size_t sl_bpf_if_none(struct sl_bpf *b, uint32_t k);
 void sl_bpf_end(struct sl_bpf *b, size_t block);
 
 /* One outcome for the values from first up to the next run's first: the code (copied), or ret where it is

@@ -49,14 +49,6 @@ void sl_diags_addf(struct sl_diags *d, enum sl_diag_kind kind, int line, int col
 	diags_take(d, diag);
 }
 
-bool sl_diags_failed(const struct sl_diags *d)
-{
-	for (size_t i = 0; i < d->len; i++)
-		if (d->items[i].kind == SL_DIAG_ERROR)
-			return true;
-	return false;
-}
-
 void sl_diag_format(struct sl_strbuf *out, const char *file, const struct sl_diag *d)
 {
 	if (file)

@@ -13,9 +13,6 @@
 void sl_diags_addf(struct sl_diags *d, enum sl_diag_kind kind, int line, int column, const char *key,
 		   const char *fmt, ...) SL_PRINTF(6, 7);
 
-/* Is there an error among them? */
-bool sl_diags_failed(const struct sl_diags *d);
-
 /* Append s in quotes, escaped, and cut after some sixty bytes: for "found …". */
 void sl_diag_quote(struct sl_strbuf *out, const char *s, size_t len);
 

@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "profile/write.h"
 
@@ -219,21 +220,6 @@ int sl_outfile_open(const char *path, struct sl_outfile **ret, struct sl_error *
 	return 0;
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Give the file without a name that name. AT_EMPTY_PATH needs a privilege on older kernels, /proc a mounted
  * /proc. */
 static int link_file(const struct sl_outfile *o, const char *name)
@@ -290,7 +276,7 @@ static int commit_named(const struct sl_outfile *o, const char *text, size_t len
 		return fd;
 	r = adopt_attributes(o, fd);
 	if (r == 0)
-		r = write_all(fd, text, len);
+		r = sl_write_all(fd, text, len);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0)
@@ -315,7 +301,7 @@ int sl_outfile_commit(struct sl_outfile *o, const char *text, size_t len, struct
 	if (o->fd < 0) {
 		r = commit_named(o, text, len);
 	} else {
-		r = write_all(o->fd, text, len);
+		r = sl_write_all(o->fd, text, len);
 		if (r == 0 && o->dir >= 0 && fsync(o->fd) < 0)
 			r = -errno;
 		if (r == 0 && o->dir >= 0)

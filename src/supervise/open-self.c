@@ -57,17 +57,12 @@ static int open_path(int base, const struct opening *o, uint64_t resolve)
 static bool looks_own(const struct opening *o)
 {
 	SL_CLOSE int base = -EBADF, fd = -EBADF;
-	char name[48];
 	struct statfs fs;
 
 	if (!strncmp(o->path, "/proc/", 6))
 		return true;
 	if (o->path[0] != '/' || o->resolve & RESOLVE_IN_ROOT) {
-		if (o->dirfd == AT_FDCWD)
-			snprintf(name, sizeof(name), "/proc/%d/cwd", (int)o->tid);
-		else
-			snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)o->tid, o->dirfd);
-		base = open(name, O_PATH | O_CLOEXEC);
+		base = sl_open_base(o->tid, o->dirfd);
 		if (base < 0)
 			return false;
 	}
