@@ -1,0 +1,218 @@
+/*
+ * change.c - making and removing names.
+ *
+ * The order is always: checks, then every I/O on the upper that can fail, then the index, which cannot. So a
+ * full upper leaves the view as it was.
+ */
+#include "view/change.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+
+#include "view/copy-up.h"
+#include "view/perm.h"
+#include "view/readdir.h"
+
+int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, mode_t mode,
+		     struct sl_vnode **ret)
+{
+	SL_VNODE *n = NULL;
+	gid_t gid = c->creds->gid;
+	struct stat st;
+	int r = sl_vnode_stat(dir, &st);
+
+	if (!S_ISLNK(mode))
+		mode &= ~(c->umask & 0777);
+	if (r == 0 && st.st_mode & S_ISGID) {
+		gid = st.st_gid;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !sl_vperm_in_group(c, gid) &&
+			 !sl_vperm_cap(c, CAP_FSETID))
+			mode &= ~(mode_t)S_ISGID;
+	}
+	if (r == 0)
+		r = sl_vnode_upper(c->view, obj, mode, dir, &n);
+	if (r < 0) {
+		sl_vstore_remove(&c->view->store, obj);
+		return r;
+	}
+	/* From here on the object goes with the node. */
+	r = sl_vnode_own(n, c->creds->uid, gid, mode);
+	if (r < 0)
+		return r;
+	*ret = SL_TAKE_PTR(n);
+	return 0;
+}
+
+int sl_vchange_prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, bool is_dir,
+		       struct sl_vwalk *ret)
+{
+	SL_VNODE *there = NULL;
+	SL_VWALK w = {0};
+	int r = sl_vwalk(c, at, path, SL_VWALK_PARENT, 0, &w);
+
+	if (r < 0)
+		return r;
+	if (w.last != SL_VWALK_NORM)
+		return -EEXIST;
+	r = sl_vnode_lookup(w.dir, w.name, &there);
+	if (r != -ENOENT)
+		return r < 0 ? r : -EEXIST;
+	if (w.dir->dead || (w.slash && !is_dir))
+		return -ENOENT;
+	*ret = w;
+	w = (struct sl_vwalk){0};
+	return 0;
+}
+
+/* Make an object of a type under a name that sl_vchange_prepare() found free. */
+static int make(const struct sl_view_ctx *c, const struct sl_vwalk *w, mode_t mode, const char *target)
+{
+	SL_VNODE *n = NULL;
+	uint32_t obj = 0;
+	int r = sl_vperm_create(c, w->dir);
+
+	if (r < 0 || (r = sl_vcopy_up(w->dir, SL_VCOPY_ALL)) < 0)
+		return r;
+	if (S_ISREG(mode)) {
+		r = sl_vstore_create(&c->view->store, O_WRONLY, &obj);
+		if (r >= 0)
+			r = sl_close(r) == -EBADF ? 0 : -EIO;
+	} else {
+		r = sl_vstore_make(&c->view->store, mode & S_IFMT, target, &obj);
+	}
+	if (r < 0 || (r = sl_vchange_adopt(c, w->dir, obj, mode, &n)) < 0)
+		return r;
+	sl_vnode_link(w->dir, w->name, n);
+	sl_vnode_touch(w->dir);
+	return 0;
+}
+
+int sl_view_mkdirat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, mode_t mode)
+{
+	SL_VWALK w = {0};
+	int r = sl_vchange_prepare(c, at, path, true, &w);
+
+	return r < 0 ? r : make(c, &w, S_IFDIR | (mode & 01777), NULL);
+}
+
+int sl_view_mknodat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, mode_t mode)
+{
+	SL_VWALK w = {0};
+	int r;
+
+	if (!(mode & S_IFMT))
+		mode |= S_IFREG;
+	if (S_ISDIR(mode))
+		return -EPERM;
+	if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) && !S_ISBLK(mode))
+		return -EINVAL;
+	r = sl_vchange_prepare(c, at, path, false, &w);
+	if (r < 0)
+		return r;
+	if (S_ISCHR(mode) || S_ISBLK(mode)) {
+		r = sl_vperm_create(c, w.dir);
+		return r < 0 ? r : -EPERM;
+	}
+	return make(c, &w, mode & (S_IFMT | 07777), NULL);
+}
+
+int sl_view_symlinkat(const struct sl_view_ctx *c, const char *target, struct sl_view_file *at,
+		      const char *path)
+{
+	SL_VWALK w = {0};
+	int r;
+
+	if (!*target)
+		return -ENOENT;
+	r = sl_vchange_prepare(c, at, path, false, &w);
+	return r < 0 ? r : make(c, &w, S_IFLNK | 0777, target);
+}
+
+int sl_view_linkat(const struct sl_view_ctx *c, struct sl_view_file *from_at, const char *from,
+		   struct sl_view_file *to_at, const char *to, int flags)
+{
+	SL_VNODE *n = NULL;
+	SL_VWALK w = {0};
+	int r;
+
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	r = sl_vwalk_object(c, from_at, from,
+			    (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW),
+			    &n);
+	if (r < 0 || (r = sl_vchange_prepare(c, to_at, to, false, &w)) < 0)
+		return r;
+	if (n->dev != w.dir->dev)
+		return -EXDEV;
+	if ((r = sl_vperm_hardlink(c, n)) < 0 || (r = sl_vperm_create(c, w.dir)) < 0)
+		return r;
+	if (sl_vnode_is_dir(n))
+		return -EPERM;
+	/* Only what never had a name gets one without having one. */
+	if (!sl_vnode_links(n) && (n->lower || !n->linkable))
+		return -ENOENT;
+	r = sl_vcopy_up(w.dir, SL_VCOPY_ALL);
+	if (r < 0)
+		return r;
+	n->linkable = false;
+	sl_vnode_link(w.dir, w.name, n);
+	sl_vnode_touch(w.dir);
+	return 0;
+}
+
+static int remove_dir(const struct sl_view_ctx *c, const struct sl_vwalk *w)
+{
+	SL_VNODE *n = NULL;
+	int r;
+
+	switch (w->last) {
+	case SL_VWALK_DOT:
+		return -EINVAL;
+	case SL_VWALK_DOTDOT:
+		return -ENOTEMPTY;
+	case SL_VWALK_ROOT:
+		return -EBUSY;
+	case SL_VWALK_NORM:
+		break;
+	}
+	r = sl_vnode_lookup(w->dir, w->name, &n);
+	if (r < 0 || (r = sl_vperm_delete(c, w->dir, n, true)) < 0)
+		return r;
+	if (n->dev != w->dir->dev)
+		return -EBUSY; /* a mount point */
+	if ((r = sl_vdir_check_empty(n)) < 0 || (r = sl_vcopy_up(w->dir, SL_VCOPY_ALL)) < 0)
+		return r;
+	sl_vnode_unlink(w->dir, w->name, n);
+	sl_vnode_kill_dir(n);
+	sl_vnode_touch(w->dir);
+	return 0;
+}
+
+int sl_view_unlinkat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags)
+{
+	SL_VNODE *n = NULL;
+	SL_VWALK w = {0};
+	int r;
+
+	if (flags & ~AT_REMOVEDIR)
+		return -EINVAL;
+	r = sl_vwalk(c, at, path, SL_VWALK_PARENT, 0, &w);
+	if (r < 0)
+		return r;
+	if (flags & AT_REMOVEDIR)
+		return remove_dir(c, &w);
+	if (w.last != SL_VWALK_NORM)
+		return -EISDIR;
+	r = sl_vnode_lookup(w.dir, w.name, &n);
+	if (r < 0)
+		return r;
+	if (w.slash)
+		return sl_vnode_is_dir(n) ? -EISDIR : -ENOTDIR;
+	if ((r = sl_vperm_delete(c, w.dir, n, false)) < 0 || (r = sl_vcopy_up(w.dir, SL_VCOPY_ALL)) < 0)
+		return r;
+	sl_vnode_unlink(w.dir, w.name, n);
+	sl_vnode_touch(w.dir);
+	return 0;
+}

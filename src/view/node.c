@@ -1,0 +1,529 @@
+/*
+ * node.c - see node.h.
+ */
+#include "view/node.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+
+/* ---- tables ---- */
+
+static uint32_t entry_hash(const struct sl_vnode *dir, const char *name)
+{
+	uint64_t h = 14695981039346656037ULL ^ (uintptr_t)dir;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 1099511628211ULL;
+	return (uint32_t)(h ^ (h >> 32));
+}
+
+static size_t node_slot(const struct sl_view *v, dev_t dev, ino_t ino)
+{
+	uint64_t h = (ino ^ (dev << 32)) * 0x9e3779b97f4a7c15ULL;
+
+	return (size_t)(h >> 32) & (v->nodes_cap - 1);
+}
+
+static void grow_entries(struct sl_view *v)
+{
+	size_t cap = v->entries_cap ? v->entries_cap * 2 : 64;
+	struct sl_ventry **table = sl_xcalloc(cap, sizeof(struct sl_ventry *));
+
+	for (size_t i = 0; i < v->entries_cap; i++) {
+		for (struct sl_ventry *e = v->entries[i], *next; e; e = next) {
+			next = e->hash_next;
+			e->hash_next = table[e->hash & (cap - 1)];
+			table[e->hash & (cap - 1)] = e;
+		}
+	}
+	free(v->entries);
+	v->entries = table;
+	v->entries_cap = cap;
+}
+
+static void grow_nodes(struct sl_view *v)
+{
+	struct sl_vnode **old = v->nodes;
+	size_t cap = v->nodes_cap;
+
+	v->nodes_cap = cap ? cap * 2 : 64;
+	v->nodes = sl_xcalloc(v->nodes_cap, sizeof(struct sl_vnode *));
+	for (size_t i = 0; i < cap; i++) {
+		for (struct sl_vnode *n = old[i], *next; n; n = next) {
+			size_t slot = node_slot(v, n->dev, n->ino);
+
+			next = n->hash_next;
+			n->hash_next = v->nodes[slot];
+			v->nodes[slot] = n;
+		}
+	}
+	free(old);
+}
+
+struct sl_ventry *sl_ventry_find(const struct sl_vnode *dir, const char *name)
+{
+	const struct sl_view *v = dir->view;
+	uint32_t hash = entry_hash(dir, name);
+
+	if (!dir->entries)
+		return NULL;
+	for (struct sl_ventry *e = v->entries[hash & (v->entries_cap - 1)]; e; e = e->hash_next) {
+		if (e->hash == hash && e->dir == dir && strcmp(e->name, name) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+static struct sl_ventry *entry_new(struct sl_vnode *dir, const char *name)
+{
+	struct sl_view *v = dir->view;
+	size_t len = strlen(name) + 1;
+	struct sl_ventry *e = sl_xcalloc(1, sizeof(*e) + len);
+
+	if (v->entries_len >= v->entries_cap)
+		grow_entries(v);
+	v->entries_len++;
+	memcpy(e->name, name, len);
+	e->dir = dir;
+	e->hash = entry_hash(dir, name);
+	e->hash_next = v->entries[e->hash & (v->entries_cap - 1)];
+	v->entries[e->hash & (v->entries_cap - 1)] = e;
+	e->next = dir->entries;
+	if (e->next)
+		e->next->prev = e;
+	dir->entries = e;
+	e->clean = true;
+	return e;
+}
+
+static void entry_free(struct sl_ventry *e)
+{
+	struct sl_view *v = e->dir->view;
+	struct sl_ventry **at = &v->entries[e->hash & (v->entries_cap - 1)];
+
+	while (*at != e)
+		at = &(*at)->hash_next;
+	*at = e->hash_next;
+	v->entries_len--;
+	if (e->prev)
+		e->prev->next = e->next;
+	else
+		e->dir->entries = e->next;
+	if (e->next)
+		e->next->prev = e->prev;
+	free(e);
+}
+
+static struct sl_vnode *find_lower(const struct sl_view *v, dev_t dev, ino_t ino)
+{
+	if (!v->nodes_len)
+		return NULL;
+	for (struct sl_vnode *n = v->nodes[node_slot(v, dev, ino)]; n; n = n->hash_next) {
+		if (n->dev == dev && n->ino == ino)
+			return n;
+	}
+	return NULL;
+}
+
+/* ---- lifetime ---- */
+
+static bool is_hashed(const struct sl_vnode *n)
+{
+	return n->lower && !sl_vnode_is_dir(n);
+}
+
+static void node_free(struct sl_vnode *n)
+{
+	struct sl_view *v = n->view;
+
+	if (is_hashed(n)) {
+		struct sl_vnode **at = &v->nodes[node_slot(v, n->dev, n->ino)];
+
+		while (*at != n)
+			at = &(*at)->hash_next;
+		*at = n->hash_next;
+		v->nodes_len--;
+	}
+	if (n->obj)
+		sl_vstore_remove(&v->store, n->obj);
+	free(n->lower);
+	free(n);
+}
+
+/* Free the node if nothing holds it, and then its parent, upwards. */
+static void reap(struct sl_vnode *n)
+{
+	while (n && !n->uses && !n->pins) {
+		struct sl_vnode *parent = n->parent;
+
+		if (n->self) /* a clean entry; a changed one would pin */
+			entry_free(n->self);
+		node_free(n);
+		if (parent)
+			parent->pins--;
+		n = parent;
+	}
+}
+
+static void unpin(struct sl_vnode *n)
+{
+	n->pins--;
+	reap(n);
+}
+
+struct sl_vnode *sl_vnode_use(struct sl_vnode *n)
+{
+	n->uses++;
+	return n;
+}
+
+void sl_vnode_settle(struct sl_vnode *n)
+{
+	bool keep = n->lower && !n->dead && (n->obj || n->links_delta) && (n->uses || sl_vnode_links(n));
+
+	if (keep == n->kept)
+		return;
+	n->kept = keep;
+	if (keep)
+		n->pins++;
+	else
+		n->pins--;
+}
+
+void sl_vnode_unuse(struct sl_vnode *n)
+{
+	if (!n || --n->uses)
+		return;
+	n->lower_fd = sl_close(n->lower_fd);
+	sl_vnode_settle(n);
+	reap(n);
+}
+
+static struct sl_vnode *node_new(struct sl_view *v)
+{
+	struct sl_vnode *n = sl_xcalloc(1, sizeof(*n));
+
+	n->view = v;
+	n->lower_fd = -EBADF;
+	n->uses = 1;
+	return n;
+}
+
+int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret)
+{
+	struct sl_vnode *n;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		sl_close(fd);
+		free(lower);
+		return r;
+	}
+	n = S_ISDIR(st.st_mode) ? NULL : find_lower(v, st.st_dev, st.st_ino);
+	if (n) {
+		free(lower);
+		sl_vnode_use(n);
+	} else {
+		n = node_new(v);
+		n->lower = lower;
+		n->dev = st.st_dev;
+		n->ino = st.st_ino;
+		n->rdev = st.st_rdev;
+		n->mode = st.st_mode & S_IFMT;
+		n->lower_links = (uint32_t)st.st_nlink;
+		if (is_hashed(n)) {
+			size_t slot;
+
+			if (v->nodes_len >= v->nodes_cap)
+				grow_nodes(v);
+			slot = node_slot(v, n->dev, n->ino);
+			n->hash_next = v->nodes[slot];
+			v->nodes[slot] = n;
+			v->nodes_len++;
+		}
+	}
+	if (n->lower_fd < 0)
+		n->lower_fd = fd;
+	else
+		sl_close(fd);
+	*ret = n;
+	return 0;
+}
+
+int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl_vnode *dir,
+		   struct sl_vnode **ret)
+{
+	struct sl_vnode *n;
+	struct stat st;
+	int r = sl_vstore_stat(&v->store, obj, &st);
+
+	if (r < 0)
+		return r;
+	n = node_new(v);
+	n->obj = obj;
+	n->mode = type & S_IFMT;
+	n->dev = dir->dev;
+	n->ino = st.st_dev == dir->dev ? st.st_ino : v->next_ino++;
+	n->lower_links = S_ISDIR(type) ? 2 : 0;
+	*ret = n;
+	return 0;
+}
+
+/* ---- the lower ---- */
+
+int sl_vnode_lower_fd(struct sl_vnode *n)
+{
+	char part[NAME_MAX + 1];
+	const char *path = n->lower;
+	int fd;
+
+	if (n->lower_fd >= 0)
+		return n->lower_fd;
+	if (!path)
+		return -ENOENT;
+	/* By component: the path may be longer than the kernel takes, and none of it may be a symbolic link.
+	 */
+	fd = openat(n->view->lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && *path) {
+		size_t len = strcspn(path, "/");
+		int next;
+
+		snprintf(part, sizeof(part), "%.*s", (int)len, path);
+		next = openat(fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		sl_close(fd);
+		fd = next;
+		path += len + (path[len] == '/');
+	}
+	if (fd < 0)
+		return -errno;
+	n->lower_fd = fd;
+	return fd;
+}
+
+int sl_vnode_open_lower_dir(struct sl_vnode *dir)
+{
+	char proc[SL_VSTORE_PROC];
+	int fd = sl_vnode_lower_fd(dir);
+
+	if (fd < 0)
+		return fd;
+	fd = open(sl_vstore_proc(fd, proc), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sl_vnode_attr_fd(struct sl_vnode *n)
+{
+	char name[SL_VSTORE_NAME];
+	int fd;
+
+	if (n->obj) {
+		fd = openat(n->view->store.fd, sl_vstore_name(n->obj, name), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = sl_vnode_lower_fd(n);
+	if (fd < 0)
+		return fd;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int sl_vnode_lookup(struct sl_vnode *dir, const char *name, struct sl_vnode **ret)
+{
+	struct sl_ventry *e;
+	int dir_fd, fd, r;
+
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (dir->dead)
+		return -ENOENT;
+	e = sl_ventry_find(dir, name);
+	if (e) {
+		if (!e->node)
+			return -ENOENT;
+		*ret = sl_vnode_use(e->node);
+		return 0;
+	}
+	if (!dir->lower)
+		return -ENOENT;
+	dir_fd = sl_vnode_lower_fd(dir);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = sl_vnode_lower(dir->view, fd, sl_xasprintf("%s%s%s", dir->lower, *dir->lower ? "/" : "", name),
+			   ret);
+	if (r < 0 || !sl_vnode_is_dir(*ret))
+		return r;
+	e = entry_new(dir, name);
+	e->node = *ret;
+	(*ret)->self = e;
+	(*ret)->parent = dir;
+	dir->pins++;
+	return 0;
+}
+
+unsigned int sl_vnode_links(const struct sl_vnode *n)
+{
+	if (n->dead)
+		return 0;
+	if (sl_vnode_is_dir(n) && n->lower_links < 2)
+		return n->lower_links; /* a file system that does not count subdirectories */
+	return (unsigned int)((int)n->lower_links + n->links_delta);
+}
+
+int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
+{
+	int r;
+
+	if (n->obj) {
+		r = sl_vstore_stat(&n->view->store, n->obj, ret);
+		if (r < 0)
+			return r;
+		ret->st_dev = n->dev;
+		ret->st_ino = n->ino;
+		ret->st_mode = (n->mode & S_IFMT) | (07777 & (n->foreign ? n->mode : ret->st_mode));
+		if (n->foreign) {
+			ret->st_uid = n->uid;
+			ret->st_gid = n->gid;
+		}
+		ret->st_rdev = n->rdev;
+	} else {
+		r = sl_vnode_lower_fd(n);
+		if (r < 0)
+			return r;
+		if (fstat(r, ret) < 0)
+			return -errno;
+	}
+	ret->st_nlink = sl_vnode_links(n);
+	return 0;
+}
+
+/* ---- names ---- */
+
+/* The entry that records a change of a name. exists: does the view have an object under the name now? Without
+ * an entry that object is the lower's. */
+static struct sl_ventry *entry_dirty(struct sl_vnode *dir, const char *name, bool exists)
+{
+	struct sl_ventry *e = sl_ventry_find(dir, name);
+
+	if (!e) {
+		e = entry_new(dir, name);
+		e->covers = exists;
+	} else if (e->clean) {
+		e->covers = true;
+	} else {
+		return e;
+	}
+	e->clean = false;
+	dir->pins++;
+	if (e->node)
+		e->node->pins++;
+	return e;
+}
+
+void sl_vnode_link(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
+{
+	struct sl_ventry *e = entry_dirty(dir, name, false);
+
+	e->node = n;
+	n->pins++;
+	if (sl_vnode_is_dir(n)) {
+		dir->pins++;
+		if (n->parent)
+			unpin(n->parent);
+		n->parent = dir;
+		n->self = e;
+		dir->links_delta++;
+	} else {
+		n->links_delta++;
+		sl_vnode_settle(n);
+	}
+	sl_vnode_settle(dir);
+}
+
+void sl_vnode_unlink(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
+{
+	struct sl_ventry *e = entry_dirty(dir, name, true);
+
+	if (e->node)
+		n->pins--;
+	e->node = NULL;
+	if (sl_vnode_is_dir(n)) {
+		n->self = NULL;
+		dir->links_delta--;
+	} else {
+		n->links_delta--;
+		sl_vnode_settle(n);
+	}
+	if (!e->covers) {
+		entry_free(e);
+		dir->pins--;
+	}
+	sl_vnode_settle(dir);
+}
+
+void sl_vnode_kill_dir(struct sl_vnode *n)
+{
+	while (n->entries) {
+		entry_free(n->entries); /* whiteouts, for an empty directory */
+		n->pins--;
+	}
+	n->dead = true;
+	sl_vnode_settle(n);
+}
+
+/* Take an entry away without a trace. The node of a directory has no entries of its own any more. */
+static void drop_entry(struct sl_ventry *e)
+{
+	struct sl_vnode *dir = e->dir, *n = e->node;
+
+	if (!e->clean) {
+		dir->pins--;
+		if (n)
+			n->pins--;
+	}
+	entry_free(e);
+	if (!n)
+		return;
+	if (sl_vnode_is_dir(n)) {
+		dir->pins--;
+		node_free(n);
+	} else if (!is_hashed(n) && !n->pins) {
+		node_free(n);
+	}
+}
+
+void sl_vnode_clear(struct sl_view *v)
+{
+	struct sl_vnode *dir = v->root;
+
+	while (dir) { /* not by recursion: trees are as deep as one likes */
+		struct sl_ventry *e = dir->entries;
+
+		if (!e)
+			dir = dir->parent;
+		else if (e->node && sl_vnode_is_dir(e->node) && e->node->entries)
+			dir = e->node;
+		else
+			drop_entry(e);
+	}
+	for (size_t i = 0; i < v->nodes_cap; i++) {
+		while (v->nodes[i])
+			node_free(v->nodes[i]);
+	}
+}
+
+bool sl_vnode_within(const struct sl_vnode *a, const struct sl_vnode *b)
+{
+	for (; a; a = a->parent) {
+		if (a == b)
+			return true;
+	}
+	return false;
+}

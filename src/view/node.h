@@ -1,0 +1,147 @@
+/*
+ * node.h - the view's index: nodes, which are inodes, and the names that differ from the lower's.
+ *
+ * A node stands for one object of the view while somebody uses it, and for as long as it differs from the
+ * lower. Names of a directory are those of its lower directory but for the entries kept here: an entry with a
+ * node is a name that the view gave, an entry without one is a whiteout. A directory without a lower is
+ * opaque by nature. A "clean" entry is no change: it only finds the node of a lower subdirectory that is in
+ * use, so that "..", renames of ancestors and whoever has it open agree on one node.
+ *
+ * Lower files that have a node are found by device and inode number as well: each of a file's hard links
+ * leads to the same node, whichever name was changed.
+ *
+ * Lifetime: uses (walks, open files) keep the lower's descriptor open; pins (changed entries that name the
+ * node or lie in it, children, a difference from the lower) keep only the memory. With neither, the node is
+ * freed.
+ */
+#ifndef SL_VIEW_NODE_H
+#define SL_VIEW_NODE_H
+
+#include "base/macros.h"
+#include "view/store.h"
+#include "view/view.h"
+
+struct sl_ventry {
+	struct sl_ventry *hash_next;
+	struct sl_ventry *next, *prev; /* of the same directory */
+	struct sl_vnode *dir;
+	struct sl_vnode *node; /* NULL: whiteout */
+	uint32_t hash;
+	bool clean;  /* see above; the node is not pinned */
+	bool covers; /* the lower directory has this name */
+	char name[]; /* NUL-terminated */
+};
+
+struct sl_vnode {
+	struct sl_view *view;
+	struct sl_vnode *hash_next; /* lower files, by key_dev and ino */
+	struct sl_vnode *parent;    /* of a directory, pinned; NULL: the root */
+	struct sl_ventry *self;	    /* of a directory: its name in parent; NULL: the root, or removed */
+	struct sl_ventry *entries;
+	struct sl_view_file *files; /* open ones */
+	char *lower;		    /* path below the lower's root; NULL: made in the view */
+	dev_t dev;		    /* as shown */
+	ino_t ino;		    /* as shown; of a lower object its own, before and after copy-up */
+	dev_t rdev;
+	int lower_fd; /* O_PATH, while used */
+	unsigned int uses;
+	unsigned int pins;
+	uint32_t obj;	      /* in the upper; 0: unchanged */
+	uint32_t lower_links; /* st_nlink in the lower; of a new directory 2, of other new objects 0 */
+	int links_delta;      /* names given and taken by the view; of a directory: subdirectories */
+	mode_t mode;	      /* type; permissions too where foreign */
+	uid_t uid;	      /* where foreign */
+	gid_t gid;
+	bool foreign;	 /* the upper's object could not be given the owner that is shown */
+	bool standin;	 /* obj has only the attributes; the object itself stays the lower's */
+	bool dead;	 /* a removed directory */
+	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
+	bool kept;	 /* pinned for differing from the lower */
+	uint32_t staged; /* number in the merge's staging directory */
+};
+
+struct sl_view_file {
+	struct sl_vnode *node; /* used */
+	struct sl_view_file *next, *prev;
+	int fd;
+	int flags;
+	struct sl_vlisted *listed; /* see readdir.c */
+	size_t listed_len;
+};
+
+struct sl_view {
+	struct sl_vstore store;
+	int lower;
+	struct sl_vnode *root;
+	struct sl_ventry **entries; /* hash table */
+	size_t entries_cap, entries_len;
+	struct sl_vnode **nodes; /* hash table of lower files */
+	size_t nodes_cap, nodes_len;
+	ino_t next_ino; /* for objects of an upper on another device */
+	void (*moved)(struct sl_view_file *f, void *arg);
+	void *moved_arg;
+	int protected_symlinks, protected_hardlinks, protected_regular, protected_fifos; /* fs.protected_* */
+};
+
+#define SL_VNODE SL_CLEANUP(sl_vnode_cleanup) struct sl_vnode
+
+static inline bool sl_vnode_is_dir(const struct sl_vnode *n)
+{
+	return S_ISDIR(n->mode);
+}
+
+struct sl_vnode *sl_vnode_use(struct sl_vnode *n);
+void sl_vnode_unuse(struct sl_vnode *n); /* NULL is accepted */
+static inline void sl_vnode_cleanup(struct sl_vnode **n)
+{
+	sl_vnode_unuse(*n);
+}
+
+/* A node for the lower object behind an O_PATH descriptor, which it takes, also on failure; or the one that
+ * stands for it already. lower: its path, taken. Used once by the caller. -errno. */
+int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret);
+
+/* A node for a new object of the upper, shown on the device of dir. Used once by the caller. -errno. */
+int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl_vnode *dir,
+		   struct sl_vnode **ret);
+
+/* The object of a name. -ENOENT, -ENAMETOOLONG, the lower's errors. Used once by the caller. */
+int sl_vnode_lookup(struct sl_vnode *dir, const char *name, struct sl_vnode **ret);
+
+/* O_PATH descriptor of the lower object, the node's own, valid while it is used. -errno. */
+int sl_vnode_lower_fd(struct sl_vnode *n);
+
+/* A new descriptor of what holds the object's attributes: upper or lower, O_PATH. -errno. */
+int sl_vnode_attr_fd(struct sl_vnode *n);
+
+/* As the view shows it. -errno. */
+int sl_vnode_stat(struct sl_vnode *n, struct stat *ret);
+
+/* Number of names (of a directory: as st_nlink has it). */
+unsigned int sl_vnode_links(const struct sl_vnode *n);
+
+/* Give node a name in dir, which has no other object under it (see sl_vnode_unlink). */
+void sl_vnode_link(struct sl_vnode *dir, const char *name, struct sl_vnode *n);
+
+/* Take the name of node in dir away. */
+void sl_vnode_unlink(struct sl_vnode *dir, const char *name, struct sl_vnode *n);
+
+/* A removed directory: nothing is found or made in it any more. */
+void sl_vnode_kill_dir(struct sl_vnode *n);
+
+/* Keep or drop what is only kept for differing from the lower: after obj was set. */
+void sl_vnode_settle(struct sl_vnode *n);
+
+/* The changed or clean entry of a name; NULL. */
+struct sl_ventry *sl_ventry_find(const struct sl_vnode *dir, const char *name);
+
+/* Free every entry and node but the root; no file is open. */
+void sl_vnode_clear(struct sl_view *v);
+
+/* Is a below b, or b itself? Directories. */
+bool sl_vnode_within(const struct sl_vnode *a, const struct sl_vnode *b);
+
+/* A lower directory opened for listing. -errno. */
+int sl_vnode_open_lower_dir(struct sl_vnode *dir);
+
+#endif

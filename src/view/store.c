@@ -1,0 +1,122 @@
+/*
+ * store.c - see store.h.
+ */
+#include "view/store.h"
+
+#include "base/macros.h"
+
+const char *sl_vstore_name(uint32_t obj, char name[SL_VSTORE_NAME])
+{
+	snprintf(name, SL_VSTORE_NAME, "%08x", obj);
+	return name;
+}
+
+const char *sl_vstore_proc(int fd, char name[SL_VSTORE_PROC])
+{
+	snprintf(name, SL_VSTORE_PROC, "/proc/self/fd/%d", fd);
+	return name;
+}
+
+int sl_vstore_gate(struct sl_vstore *s)
+{
+	return s->fault ? s->fault(s->arg) : 0;
+}
+
+int sl_vstore_create(struct sl_vstore *s, int flags, uint32_t *ret_obj)
+{
+	char name[SL_VSTORE_NAME];
+	int r = sl_vstore_gate(s), fd;
+
+	if (r < 0)
+		return r;
+	fd = openat(s->fd, sl_vstore_name(s->last + 1, name),
+		    flags | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	/* The umask is the process's, which is not ours to set. */
+	if (fchmod(fd, 0600) < 0) {
+		r = -errno;
+		unlinkat(s->fd, name, 0);
+		sl_close(fd);
+		return r;
+	}
+	*ret_obj = ++s->last;
+	return fd;
+}
+
+int sl_vstore_make(struct sl_vstore *s, mode_t type, const char *target, uint32_t *ret_obj)
+{
+	char name[SL_VSTORE_NAME];
+	int r = sl_vstore_gate(s);
+
+	if (r < 0)
+		return r;
+	sl_vstore_name(s->last + 1, name);
+	if (S_ISDIR(type))
+		r = mkdirat(s->fd, name, 0700);
+	else if (S_ISLNK(type))
+		r = symlinkat(target, s->fd, name);
+	else
+		r = mknodat(s->fd, name, type | 0600, 0);
+	if (r < 0)
+		return -errno;
+	*ret_obj = ++s->last;
+	return 0;
+}
+
+int sl_vstore_open(struct sl_vstore *s, uint32_t obj, int flags)
+{
+	char name[SL_VSTORE_NAME];
+	int r = sl_vstore_gate(s);
+
+	if (r < 0)
+		return r;
+	r = openat(s->fd, sl_vstore_name(obj, name), flags | O_CLOEXEC | O_NOFOLLOW);
+	return r < 0 ? -errno : r;
+}
+
+int sl_vstore_stat(struct sl_vstore *s, uint32_t obj, struct stat *ret)
+{
+	char name[SL_VSTORE_NAME];
+
+	return fstatat(s->fd, sl_vstore_name(obj, name), ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+int sl_vstore_chmod(struct sl_vstore *s, uint32_t obj, mode_t mode)
+{
+	char name[SL_VSTORE_NAME];
+
+	return fchmodat(s->fd, sl_vstore_name(obj, name), mode, 0) < 0 ? -errno : 0;
+}
+
+int sl_vstore_chown(struct sl_vstore *s, uint32_t obj, uid_t uid, gid_t gid)
+{
+	char name[SL_VSTORE_NAME];
+
+	return fchownat(s->fd, sl_vstore_name(obj, name), uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+int sl_vstore_utimes(struct sl_vstore *s, uint32_t obj, const struct timespec times[2])
+{
+	char name[SL_VSTORE_NAME];
+	int r = sl_vstore_gate(s);
+
+	if (r < 0)
+		return r;
+	return utimensat(s->fd, sl_vstore_name(obj, name), times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+void sl_vstore_remove(struct sl_vstore *s, uint32_t obj)
+{
+	char name[SL_VSTORE_NAME];
+
+	sl_vstore_name(obj, name);
+	if (unlinkat(s->fd, name, 0) < 0 && errno == EISDIR)
+		unlinkat(s->fd, name, AT_REMOVEDIR);
+}
+
+void sl_vstore_clear(struct sl_vstore *s)
+{
+	for (; s->last; s->last--)
+		sl_vstore_remove(s, s->last);
+}

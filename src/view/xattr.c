@@ -1,0 +1,143 @@
+/*
+ * xattr.c - extended attributes. The checks are those of xattr_permission() in the kernel's fs/xattr.c and of
+ * the capability module; what is a valid name or value is the file system's to say.
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "view/copy-up.h"
+#include "view/perm.h"
+#include "view/walk.h"
+
+static bool in_space(const char *name, const char *space)
+{
+	return strncmp(name, space, strlen(space)) == 0;
+}
+
+static int may_write(const struct sl_view_ctx *c, struct sl_vnode *n, const char *name)
+{
+	struct stat st;
+	int r = sl_vnode_stat(n, &st);
+
+	if (r < 0)
+		return r;
+	if (in_space(name, "security.")) {
+		bool file_caps = strcmp(name, "security.capability") == 0;
+
+		return sl_vperm_cap(c, file_caps ? CAP_SETFCAP : CAP_SYS_ADMIN) ? 0 : -EPERM;
+	}
+	if (in_space(name, "system."))
+		return S_ISLNK(n->mode) ? -EOPNOTSUPP : sl_vperm_owner(c, &st) ? 0 : -EPERM;
+	if (in_space(name, "trusted.") && !sl_vperm_cap(c, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (in_space(name, "user.")) {
+		if (!S_ISREG(n->mode) && !S_ISDIR(n->mode))
+			return -EPERM;
+		if (S_ISDIR(n->mode) && st.st_mode & S_ISVTX && !sl_vperm_owner(c, &st))
+			return -EPERM;
+	}
+	return sl_vperm(c, n, W_OK);
+}
+
+static int may_read(const struct sl_view_ctx *c, struct sl_vnode *n, const char *name)
+{
+	if (in_space(name, "security.") || in_space(name, "system."))
+		return 0;
+	if (in_space(name, "trusted.") && !sl_vperm_cap(c, CAP_SYS_ADMIN))
+		return -ENODATA;
+	if (in_space(name, "user.") && !S_ISREG(n->mode) && !S_ISDIR(n->mode))
+		return -ENODATA;
+	return sl_vperm(c, n, R_OK);
+}
+
+/* Would the change fail for the attribute's being there or not? Nothing is copied up for that. */
+static int check_presence(struct sl_vnode *n, const char *name, int xattr_flags)
+{
+	char proc[SL_VSTORE_PROC];
+	SL_CLOSE int fd = xattr_flags ? sl_vnode_attr_fd(n) : -EBADF;
+
+	if (!xattr_flags)
+		return 0;
+	if (fd < 0)
+		return fd;
+	if (getxattr(sl_vstore_proc(fd, proc), name, NULL, 0) >= 0)
+		return xattr_flags & XATTR_CREATE ? -EEXIST : 0;
+	return errno == ENODATA && xattr_flags & XATTR_REPLACE ? -ENODATA : 0;
+}
+
+/* All up to the change itself: a descriptor of the object's copy to do it on. -errno. */
+static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, const char *name,
+		   int xattr_flags, int flags)
+{
+	SL_VNODE *n = NULL;
+	int r;
+
+	if ((r = sl_vwalk_object(c, at, path, flags, &n)) < 0 || (r = may_write(c, n, name)) < 0 ||
+	    (r = check_presence(n, name, xattr_flags)) < 0 || (r = sl_vcopy_up(n, SL_VCOPY_ALL)) < 0 ||
+	    (r = sl_vstore_gate(&c->view->store)) < 0)
+		return r;
+	return sl_vnode_attr_fd(n);
+}
+
+int sl_view_setxattrat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
+		       const char *name, const void *value, size_t size, int xattr_flags, int flags)
+{
+	char proc[SL_VSTORE_PROC];
+	SL_CLOSE int fd = -EBADF;
+
+	if (xattr_flags & ~(XATTR_CREATE | XATTR_REPLACE))
+		return -EINVAL;
+	fd = prepare(c, at, path, name, xattr_flags, flags);
+	if (fd < 0)
+		return fd;
+	return setxattr(sl_vstore_proc(fd, proc), name, value, size, xattr_flags) < 0 ? -errno : 0;
+}
+
+int sl_view_removexattrat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
+			  const char *name, int flags)
+{
+	char proc[SL_VSTORE_PROC];
+	SL_CLOSE int fd = prepare(c, at, path, name, XATTR_REPLACE, flags);
+
+	if (fd < 0)
+		return fd;
+	return removexattr(sl_vstore_proc(fd, proc), name) < 0 ? -errno : 0;
+}
+
+ssize_t sl_view_getxattrat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
+			   const char *name, void *value, size_t size, int flags)
+{
+	SL_VNODE *n = NULL;
+	SL_CLOSE int fd = -EBADF;
+	char proc[SL_VSTORE_PROC];
+	ssize_t len;
+	int r;
+
+	if ((r = sl_vwalk_object(c, at, path, flags, &n)) < 0 || (r = may_read(c, n, name)) < 0)
+		return r;
+	fd = sl_vnode_attr_fd(n);
+	if (fd < 0)
+		return fd;
+	len = getxattr(sl_vstore_proc(fd, proc), name, value, size);
+	return len < 0 ? -errno : len;
+}
+
+ssize_t sl_view_listxattrat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
+			    char *list, size_t size, int flags)
+{
+	SL_VNODE *n = NULL;
+	SL_CLOSE int fd = -EBADF;
+	char proc[SL_VSTORE_PROC];
+	ssize_t len;
+	int r = sl_vwalk_object(c, at, path, flags, &n);
+
+	if (r < 0)
+		return r;
+	fd = sl_vnode_attr_fd(n);
+	if (fd < 0)
+		return fd;
+	len = listxattr(sl_vstore_proc(fd, proc), list, size);
+	return len < 0 ? -errno : len;
+}

@@ -1,0 +1,400 @@
+/*
+ * test-view.c - what random calls do not reach: sizes, numbers, depth, descriptors, and what remains
+ * different from a bare file system.
+ */
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/xattr.h>
+
+#include "view-harness.h"
+
+static struct world w;
+static char dir[64];
+
+static void make(void)
+{
+	snprintf(dir, sizeof(dir), "/var/tmp/sl-view-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	world_make(&w, dir, 0);
+}
+
+static void done(void)
+{
+	world_done(&w);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static struct sl_view_file *view_open(struct sl_view_file *at, const char *path, int flags)
+{
+	struct sl_view_file *f = NULL;
+
+	ck_assert_int_eq(sl_view_openat(&w.ctx, at, path, flags, 0644, 0, &f), 0);
+	return f;
+}
+
+static struct stat view_stat(const char *path)
+{
+	struct stat st;
+
+	ck_assert_int_eq(sl_view_statat(&w.ctx, NULL, path, AT_SYMLINK_NOFOLLOW, &st), 0);
+	return st;
+}
+
+static void expect_content(int fd, const char *text)
+{
+	char buf[64] = "";
+	ssize_t n = pread(fd, buf, sizeof(buf) - 1, 0);
+
+	ck_assert_int_eq(n, (ssize_t)strlen(text));
+	ck_assert_str_eq(buf, text);
+}
+
+/* Objects and blocks of 512 bytes in the upper. */
+static unsigned int count_upper(blkcnt_t *ret_blocks)
+{
+	DIR *d = fdopendir(openat(w.upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	unsigned int n = 0;
+	struct dirent *e;
+	struct stat st;
+
+	*ret_blocks = 0;
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		ck_assert_int_eq(fstatat(w.upper, e->d_name, &st, AT_SYMLINK_NOFOLLOW), 0);
+		*ret_blocks += st.st_blocks;
+		n++;
+	}
+	closedir(d);
+	return n;
+}
+
+START_TEST(sparse_file_costs_what_is_touched)
+{
+	struct sl_view_file *f;
+	blkcnt_t blocks;
+	struct stat st;
+	int fd = openat(w.lower, "sparse", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+
+	ck_assert_int_eq(ftruncate(fd, 1 << 30), 0);
+	ck_assert_int_eq(pwrite(fd, "begin", 5, 0), 5);
+	ck_assert_int_eq(pwrite(fd, "end", 3, (1 << 30) - 3), 3);
+	close(fd);
+	f = view_open(NULL, "sparse", O_RDWR);
+	ck_assert_int_eq(pwrite(sl_view_fd(f), "middle", 6, 1 << 29), 6);
+	ck_assert_int_eq(fsync(sl_view_fd(f)), 0);
+	count_upper(&blocks);
+	ck_assert_int_lt(blocks, 2048); /* a megabyte */
+	st = view_stat("sparse");
+	ck_assert_int_eq(st.st_size, 1 << 30);
+	sl_view_close(f);
+	ck_assert_int_eq(sl_view_merge_down(w.view, w.lower), 0);
+	ck_assert_int_eq(fstatat(w.lower, "sparse", &st, 0), 0);
+	ck_assert_int_eq(st.st_size, 1 << 30);
+	ck_assert_int_lt(st.st_blocks, 2048);
+}
+END_TEST
+
+START_TEST(links_and_numbers_outlive_copy_up)
+{
+	struct stat lower, a, b;
+	struct sl_view_file *f;
+
+	ck_assert_int_eq(fstatat(w.lower, "a/c", &lower, 0), 0);
+	f = view_open(NULL, "a/c", O_WRONLY | O_TRUNC);
+	ck_assert_int_eq(write(sl_view_fd(f), "new", 3), 3);
+	sl_view_close(f);
+	a = view_stat("a/c");
+	b = view_stat("b/a");
+	ck_assert(a.st_ino == lower.st_ino && b.st_ino == lower.st_ino && a.st_dev == lower.st_dev);
+	ck_assert_uint_eq(a.st_nlink, 2);
+	ck_assert_int_eq(sl_view_renameat2(&w.ctx, NULL, "a/c", NULL, "d/moved", 0), 0);
+	ck_assert(view_stat("a/b/moved").st_ino == lower.st_ino);
+	f = view_open(NULL, "b/a", O_RDONLY);
+	expect_content(sl_view_fd(f), "new");
+	sl_view_close(f);
+	ck_assert_int_eq(sl_view_merge_down(w.view, w.lower), 0);
+	ck_assert_int_eq(fstatat(w.lower, "a/b/moved", &a, 0), 0);
+	ck_assert(a.st_ino == lower.st_ino && a.st_nlink == 2);
+}
+END_TEST
+
+START_TEST(directory_renamed_without_what_is_below)
+{
+	struct stat lower;
+	blkcnt_t blocks;
+	char name[32];
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "a/b/file%d", i);
+		close(openat(w.lower, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	}
+	ck_assert_int_eq(fstatat(w.lower, "a/b/file77", &lower, 0), 0);
+	ck_assert_int_eq(sl_view_renameat2(&w.ctx, NULL, "a", NULL, "b/moved", 0), 0);
+	ck_assert(view_stat("b/moved/b/file77").st_ino == lower.st_ino);
+	ck_assert_int_eq(sl_view_unlinkat(&w.ctx, NULL, "b/moved/b/file77", 0), 0);
+	ck_assert_uint_le(count_upper(&blocks), 3); /* the three directories that lost or got a name */
+	ck_assert_int_eq(sl_view_merge_down(w.view, w.lower), 0);
+	ck_assert_int_eq(fstatat(w.lower, "b/moved/b/file78", &lower, 0), 0);
+	ck_assert_int_eq(fstatat(w.lower, "b/moved/b/file77", &lower, 0), -1);
+	ck_assert_int_eq(fstatat(w.lower, "a", &lower, 0), -1);
+}
+END_TEST
+
+static struct sl_view_file *told;
+
+static void moved(struct sl_view_file *f, void *arg SL_UNUSED)
+{
+	told = f;
+}
+
+START_TEST(reader_from_before_sees_the_write)
+{
+	struct sl_view_file *reader = view_open(NULL, "c", O_RDONLY), *writer;
+	int fd = sl_view_fd(reader);
+	char one;
+
+	sl_view_set_moved(w.view, moved, NULL);
+	ck_assert_int_eq(read(fd, &one, 1), 1);
+	writer = view_open(NULL, "c", O_WRONLY);
+	ck_assert_ptr_eq(told, reader);
+	ck_assert_int_eq(sl_view_fd(reader), fd);
+	ck_assert_int_eq(pwrite(sl_view_fd(writer), "TOP", 3, 0), 3);
+	ck_assert_int_eq(read(fd, &one, 1), 1);
+	ck_assert_int_eq(one, 'O'); /* the position is kept */
+	sl_view_close(reader);
+	sl_view_close(writer);
+}
+END_TEST
+
+/* What remains different: who is meant to serve others' descriptors is told, but a copy of the number and a
+ * mapping stay with the lower's file. */
+START_TEST(difference_duplicates_and_mappings_stay)
+{
+	struct sl_view_file *reader = view_open(NULL, "c", O_RDONLY), *writer;
+	int copy = dup(sl_view_fd(reader));
+	char *map = mmap(NULL, 3, PROT_READ, MAP_SHARED, sl_view_fd(reader), 0);
+
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	writer = view_open(NULL, "c", O_WRONLY);
+	ck_assert_int_eq(pwrite(sl_view_fd(writer), "TOP", 3, 0), 3);
+	expect_content(sl_view_fd(reader), "TOP");
+	expect_content(copy, "top");
+	ck_assert_int_eq(memcmp(map, "top", 3), 0);
+	munmap(map, 3);
+	close(copy);
+	sl_view_close(reader);
+	sl_view_close(writer);
+}
+END_TEST
+
+START_TEST(listing_survives_removal)
+{
+	struct sl_view_file *f;
+	struct sl_view_dirent e;
+	unsigned int seen = 0;
+	uint64_t pos = 0;
+	char name[32];
+
+	ck_assert_int_eq(sl_view_mkdirat(&w.ctx, NULL, "many", 0755), 0);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "many/%d", i);
+		ck_assert_int_eq(sl_view_mknodat(&w.ctx, NULL, name, S_IFREG | 0644), 0);
+	}
+	f = view_open(NULL, "many", O_RDONLY | O_DIRECTORY);
+	while (sl_view_readdir(f, &pos, &e) == 1) {
+		if (e.name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "many/%s", e.name);
+		ck_assert_int_eq(sl_view_unlinkat(&w.ctx, NULL, name, 0), 0);
+		seen++;
+	}
+	ck_assert_uint_eq(seen, 300);
+	ck_assert_int_eq(sl_view_unlinkat(&w.ctx, NULL, "many", AT_REMOVEDIR), 0);
+	pos = 0;
+	ck_assert_int_eq(sl_view_readdir(f, &pos, &e), -ENOENT);
+	sl_view_close(f);
+}
+END_TEST
+
+START_TEST(deeper_than_a_path_is_long)
+{
+	struct sl_view_file *at = view_open(NULL, "a", O_PATH | O_DIRECTORY), *next;
+	int real = openat(w.lower, "a", O_PATH | O_DIRECTORY | O_CLOEXEC), below;
+	char name[201];
+	struct stat st;
+
+	memset(name, 'n', 200);
+	name[200] = '\0';
+	for (int i = 0; i < 40; i++) { /* 8000 bytes */
+		ck_assert_int_eq(mkdirat(real, name, 0755), 0);
+		below = openat(real, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		ck_assert_int_ge(below, 0);
+		close(real);
+		real = below;
+		next = view_open(at, name, O_PATH | O_DIRECTORY);
+		sl_view_close(at);
+		at = next;
+	}
+	ck_assert_int_eq(sl_view_mkdirat(&w.ctx, at, "new", 0755), 0);
+	next = view_open(at, "new/file", O_CREAT | O_WRONLY);
+	ck_assert_int_eq(write(sl_view_fd(next), "deep", 4), 4);
+	sl_view_close(next);
+	ck_assert_int_eq(sl_view_statat(&w.ctx, at, "new/file", 0, &st), 0);
+	ck_assert_int_eq(sl_view_merge_down(w.view, w.lower), 0);
+	sl_view_close(at);
+	ck_assert_int_eq(fstatat(real, "new/file", &st, 0), 0);
+	ck_assert_int_eq(st.st_size, 4);
+	close(real);
+}
+END_TEST
+
+START_TEST(forty_links_and_no_more)
+{
+	char name[16], target[16];
+	struct stat st;
+
+	for (int i = 1; i <= 41; i++) {
+		snprintf(name, sizeof(name), "l%d", i);
+		snprintf(target, sizeof(target), i == 1 ? "c" : "l%d", i - 1);
+		ck_assert_int_eq(sl_view_symlinkat(&w.ctx, target, NULL, name), 0);
+	}
+	ck_assert_int_eq(sl_view_statat(&w.ctx, NULL, "l40", 0, &st), 0);
+	ck_assert_int_eq(sl_view_statat(&w.ctx, NULL, "l41", 0, &st), -ELOOP);
+	ck_assert_int_eq(sl_view_statat(&w.ctx, NULL, "l41", AT_SYMLINK_NOFOLLOW, &st), 0);
+}
+END_TEST
+
+START_TEST(resolve_flags)
+{
+	struct sl_view_file *a = view_open(NULL, "a", O_PATH), *f = NULL;
+
+#define EXPECT(path, resolve, error)                                                                         \
+	ck_assert_int_eq(sl_view_openat(&w.ctx, a, path, O_PATH, 0, resolve, &f), error);                    \
+	sl_view_close(f);                                                                                    \
+	f = NULL
+	EXPECT("b/../c", RESOLVE_BENEATH, 0);
+	EXPECT("../c", RESOLVE_BENEATH, -EXDEV);
+	EXPECT("d", RESOLVE_BENEATH, -EXDEV); /* leads to ../b */
+	EXPECT("/c", RESOLVE_BENEATH, -EXDEV);
+	EXPECT("/c", RESOLVE_IN_ROOT, 0);
+	EXPECT("../../c", RESOLVE_IN_ROOT, 0);
+	EXPECT("d/c", RESOLVE_NO_SYMLINKS, -ELOOP);
+	EXPECT("d/c", RESOLVE_NO_XDEV, 0);
+	EXPECT("c", RESOLVE_CACHED, -EAGAIN);
+#undef EXPECT
+	sl_view_close(a);
+}
+END_TEST
+
+START_TEST(working_directory_moves_and_goes)
+{
+	struct sl_view_file *at = view_open(NULL, "a/b", O_PATH);
+	SL_FREE char *path = NULL, *other = NULL;
+	struct stat st;
+
+	ck_assert_int_eq(sl_view_renameat2(&w.ctx, NULL, "a", NULL, "b/z", 0), 0);
+	ck_assert_int_eq(sl_view_path(at, &path), 0);
+	ck_assert_str_eq(path, "/b/z/b");
+	ck_assert_int_eq(sl_view_statat(&w.ctx, at, "../../d", 0, &st), 0);
+	ck_assert_int_eq(sl_view_unlinkat(&w.ctx, at, "c", 0), 0);
+	ck_assert_int_eq(sl_view_unlinkat(&w.ctx, at, "d", 0), 0);
+	ck_assert_int_eq(sl_view_unlinkat(&w.ctx, at, "../b", AT_REMOVEDIR), 0);
+	ck_assert_int_eq(sl_view_path(at, &other), -ENOENT);
+	ck_assert_int_eq(sl_view_mkdirat(&w.ctx, at, "x", 0755), -ENOENT);
+	ck_assert_int_eq(sl_view_statat(&w.ctx, at, "..", 0, &st), 0);
+	ck_assert_int_eq(sl_view_statat(&w.ctx, at, "", AT_EMPTY_PATH, &st), 0);
+	ck_assert_uint_eq(st.st_nlink, 0);
+	sl_view_close(at);
+}
+END_TEST
+
+START_TEST(devices_are_refused)
+{
+	ck_assert_int_eq(sl_view_mknodat(&w.ctx, NULL, "null", S_IFCHR | 0666), -EPERM);
+	ck_assert_int_eq(sl_view_mknodat(&w.ctx, NULL, "c/null", S_IFCHR | 0666), -ENOTDIR);
+}
+END_TEST
+
+/* Access ACLs of the lower decide, for a caller who is not the owner. */
+START_TEST(access_acl_decides)
+{
+	static const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} e[5];
+	} acl = {2, {{1, 6, -1U}, {2, 4, 777}, {4, 0, -1U}, {0x10, 6, -1U}, {0x20, 0, -1U}}};
+	struct sl_view_creds named = {.uid = 777, .gid = 777}, other = {.uid = 778, .gid = 778};
+	struct sl_view_ctx c = w.ctx;
+	int fd = openat(w.lower, "a/b/c", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0), 0);
+	close(fd);
+	for (int i = 0; i < 2; i++) {
+		c.creds = &named;
+		ck_assert_int_eq(sl_view_accessat(&c, NULL, "a/b/c", R_OK, 0), 0);
+		ck_assert_int_eq(sl_view_accessat(&c, NULL, "a/b/c", W_OK, 0), -EACCES);
+		c.creds = &other;
+		ck_assert_int_eq(sl_view_accessat(&c, NULL, "a/b/c", R_OK, 0), -EACCES);
+		/* The second time the copy's. */
+		ck_assert_int_eq(sl_view_utimensat(&w.ctx, NULL, "a/b/c", NULL, 0), 0);
+	}
+}
+END_TEST
+
+START_TEST(nothing_is_left_in_the_upper)
+{
+	struct sl_view_file *f = view_open(NULL, "a/new", O_CREAT | O_RDWR);
+	blkcnt_t blocks;
+
+	ck_assert_int_eq(sl_view_mkdirat(&w.ctx, NULL, "dir", 0755), 0);
+	ck_assert_int_eq(sl_view_unlinkat(&w.ctx, NULL, "a/new", 0), 0);
+	ck_assert_uint_eq(count_upper(&blocks), 4); /* the open file, dir, a, and the root */
+	sl_view_close(f);
+	ck_assert_uint_eq(count_upper(&blocks), 3);
+	world_close_all(&w);
+	sl_view_close(w.cwd);
+	sl_view_close(w.root);
+	sl_view_free(w.view);
+	w.view = NULL;
+	w.root = w.cwd = NULL;
+	ck_assert_uint_eq(count_upper(&blocks), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("view");
+	TCase *t = tcase_create("view");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, make, done);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, sparse_file_costs_what_is_touched);
+	tcase_add_test(t, links_and_numbers_outlive_copy_up);
+	tcase_add_test(t, directory_renamed_without_what_is_below);
+	tcase_add_test(t, reader_from_before_sees_the_write);
+	tcase_add_test(t, difference_duplicates_and_mappings_stay);
+	tcase_add_test(t, listing_survives_removal);
+	tcase_add_test(t, deeper_than_a_path_is_long);
+	tcase_add_test(t, forty_links_and_no_more);
+	tcase_add_test(t, resolve_flags);
+	tcase_add_test(t, working_directory_moves_and_goes);
+	tcase_add_test(t, devices_are_refused);
+	tcase_add_test(t, access_acl_decides);
+	tcase_add_test(t, nothing_is_left_in_the_upper);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
