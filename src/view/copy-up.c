@@ -134,11 +134,11 @@ int sl_vcopy_xattrs(struct sl_vstore *s, int from, int to, bool exact)
 		return (int)len;
 	if (exact)
 		old_len = list_xattrs(to_proc, &old);
-	for (ssize_t i = 0; i < old_len; i += (ssize_t)strlen(old + i) + 1) {
+	for (ssize_t i = 0; old && i < old_len; i += (ssize_t)strlen(old + i) + 1) {
 		if (getxattr(from_proc, old + i, NULL, 0) < 0 && errno == ENODATA)
 			removexattr(to_proc, old + i);
 	}
-	for (ssize_t i = 0; i < len; i += (ssize_t)strlen(names + i) + 1) {
+	for (ssize_t i = 0; names && i < len; i += (ssize_t)strlen(names + i) + 1) {
 		if ((r = gate(s)) < 0 || (r = copy_xattr(from_proc, to_proc, names + i)) < 0)
 			return r;
 	}

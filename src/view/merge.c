@@ -287,7 +287,7 @@ static int remove_tree(int dir, const char *name)
 			sl_close(list);
 			return r;
 		}
-		while ((e = readdir(d)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a DIR of its own */
+		while ((e = readdir(d)) != NULL) {
 			if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 				continue;
 			any = true;

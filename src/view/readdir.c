@@ -20,7 +20,7 @@ struct sl_vlisted {
 
 void sl_vlisted_free(struct sl_view_file *f)
 {
-	for (size_t i = 0; i < f->listed_len; i++)
+	for (size_t i = 0; f->listed && i < f->listed_len; i++)
 		free(f->listed[i].name);
 	free(f->listed);
 	f->listed = NULL;
@@ -36,7 +36,7 @@ static const struct dirent *next_lower(const struct sl_vnode *dir, DIR *d, int *
 		const struct sl_ventry *own;
 
 		errno = 0;
-		e = readdir(d); /* NOLINT(concurrency-mt-unsafe): a DIR of its own */
+		e = readdir(d);
 		if (!e) {
 			*ret_error = -errno;
 			return NULL;

@@ -117,6 +117,8 @@ int sl_view_renameat2(const struct sl_view_ctx *c, struct sl_view_file *from_at,
 		return -EBUSY;
 	if (m.to.last != SL_VWALK_NORM)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	if (!m.from.dir || !m.to.dir)
+		return -EBUSY;
 	r = look_up(&m, flags);
 	if (r < 0 || m.from.node == m.to.node)
 		return r;

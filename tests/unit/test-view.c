@@ -349,6 +349,19 @@ START_TEST(access_acl_decides)
 }
 END_TEST
 
+START_TEST(statfs_is_the_lower_s)
+{
+	struct statfs view, lower;
+
+	ck_assert_int_eq(sl_view_mkdirat(&w.ctx, NULL, "dir", 0755), 0);
+	ck_assert_int_eq(fstatfs(w.lower, &lower), 0);
+	ck_assert_int_eq(sl_view_statfs(&w.ctx, NULL, "dir", 0, &view), 0);
+	ck_assert(view.f_type == lower.f_type && view.f_bsize == lower.f_bsize &&
+		  view.f_blocks == lower.f_blocks);
+	ck_assert_int_eq(sl_view_statfs(&w.ctx, NULL, "none", 0, &view), -ENOENT);
+}
+END_TEST
+
 START_TEST(nothing_is_left_in_the_upper)
 {
 	struct sl_view_file *f = view_open(NULL, "a/new", O_CREAT | O_RDWR);
@@ -390,6 +403,7 @@ int main(void)
 	tcase_add_test(t, working_directory_moves_and_goes);
 	tcase_add_test(t, devices_are_refused);
 	tcase_add_test(t, access_acl_decides);
+	tcase_add_test(t, statfs_is_the_lower_s);
 	tcase_add_test(t, nothing_is_left_in_the_upper);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
