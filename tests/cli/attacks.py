@@ -83,7 +83,7 @@ def proves(bare, refused, but=()):
     assert same <= set(but), f"prove nothing, they fail bare in the same way: {sorted(same - set(but))}"
 
 
-def wait_until(condition, timeout_s=10, step_s=0.01):
+def wait_until(condition, timeout_s=60, step_s=0.01):
     """The condition's first true value; AssertionError when it takes too long."""
     end = time.monotonic() + timeout_s
     while True:

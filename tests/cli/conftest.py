@@ -454,7 +454,7 @@ class Terminal:
         self.everything = ""
         self.status = None
 
-    def expect(self, pattern, timeout_s=20):
+    def expect(self, pattern, timeout_s=60):
         """Read until the pattern is seen; returns the match and forgets everything up to it."""
         end = time.monotonic() + timeout_s
         while True:
@@ -479,7 +479,7 @@ class Terminal:
     def send(self, text):
         os.write(self.fd, text.encode())
 
-    def wait(self, timeout_s=20):
+    def wait(self, timeout_s=60):
         """The exit status, as the shell gives it; what is still written is read."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

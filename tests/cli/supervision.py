@@ -15,7 +15,7 @@ import uuid
 OPEN = ("run", "-r", "/", "-w", "/dev")
 
 
-def wait_until(condition, timeout_s=10.0, what="a condition"):
+def wait_until(condition, timeout_s=60.0, what="a condition"):
     """The first true value of condition(); fails after the time."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -56,12 +56,17 @@ def children(pid):
 
 
 def killer_of(pid):
-    """The killer among the children of a running tool."""
-    found = []
-    for child in children(pid):
-        with contextlib.suppress(OSError):  # another one that ends meanwhile
-            if pathlib.Path(f"/proc/{child}/comm").read_text().startswith("sandlock-kille"):
-                found.append(child)
+    """The killer among the children of a running tool. It takes its name after it was made."""
+
+    def named():
+        found = []
+        for child in children(pid):
+            with contextlib.suppress(OSError):  # another one that ends meanwhile
+                if pathlib.Path(f"/proc/{child}/comm").read_text().startswith("sandlock-kille"):
+                    found.append(child)
+        return found
+
+    found = wait_until(named, what="the killer")
     assert len(found) == 1, found
     return found[0]
 
@@ -100,7 +105,7 @@ class Terminal:
         self.text = ""
         self.status = None
 
-    def expect(self, pattern, timeout_s=15.0):
+    def expect(self, pattern, timeout_s=60):
         """Read until the pattern has come; returns the match and drops the text up to its end."""
         deadline = time.monotonic() + timeout_s
         while True:

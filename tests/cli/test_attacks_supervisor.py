@@ -52,7 +52,7 @@ def test_R10_a_hundred_threads_killed_while_they_call(sandlock, program, granted
                 tool.terminate()
             if end == "kill":
                 tool.kill()
-            status = tool.wait(timeout=10)
+            status = tool.wait(timeout=60)
             assert status == {"timeout": 124, "term": 143, "kill": -9}[end] or (end == "term" and status == -15)
             attacks.wait_until(lambda pid=child: not attacks.alive(pid))
 

@@ -129,7 +129,7 @@ def test_R1_the_parent_sees_how_the_command_was_stopped(box):
             assert (pid, os.WIFSTOPPED(status)) == (tool.pid, True)
             assert os.WSTOPSIG(status) == number
             os.killpg(tool.pid, signal.SIGCONT)
-            assert tool.wait(10) == 4
+            assert tool.wait(60) == 4
 
 
 def test_R1_a_stop_sent_to_the_tool_alone_stops_the_command(box):
@@ -143,7 +143,7 @@ def test_R1_a_stop_sent_to_the_tool_alone_stops_the_command(box):
         wait_until(lambda: state(command) != "T", what="the command to go on")
         tool.stdin.write("\n")
         tool.stdin.flush()
-        assert tool.wait(10) == 6
+        assert tool.wait(60) == 6
 
 
 def test_R1_sigkill_under_a_terminal_leaves_nothing(box):

@@ -66,7 +66,7 @@ def test_R10_five_hundred_orphans_are_ended(box):
     mark = marker()
     script = "import os, signal\nfor _ in range(500):\n  if os.fork() == 0: signal.pause()\nos.write(1, b'ready\\n')\n"
     with started(box, *OPEN, "--", "/usr/bin/python3", "-c", script, mark) as tool:
-        assert tool.wait(30) == 0
+        assert tool.wait(60) == 0
         assert not processes_with(mark)
 
 
@@ -88,11 +88,18 @@ with concurrent.futures.ThreadPoolExecutor(16) as pool:
     assert (result.status, result.stdout) == (0, "200\n"), result.describe()
 
 
+def keep_nothing_freed(box):
+    """A sanitizer would keep what was freed, up to a bound that these tests do not reach."""
+    if "ASAN_OPTIONS" in box.env:
+        box.env["ASAN_OPTIONS"] += ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+
+
 def resident_kib(pid):
     return next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
 
 
 def test_R14_the_tools_memory_does_not_grow_with_calls(box):
+    keep_nothing_freed(box)
     script = "import os, sys\nfor line in sys.stdin:\n  for _ in range(int(line)): os.close(os.open('/etc/hostname', 0))\n  print('done', flush=True)\n"
     with started(box, *LEARN, box.out / "memory.toml", "--", "/usr/bin/python3", "-c", script, stdin=-1) as tool:
 
@@ -105,10 +112,11 @@ def test_R14_the_tools_memory_does_not_grow_with_calls(box):
         before = calls(2000)
         assert calls(60000) - before < 256
         tool.stdin.close()
-        assert tool.wait(20) == 0
+        assert tool.wait(60) == 0
 
 
 def test_R14_the_tools_memory_does_not_grow_with_processes(box):
+    keep_nothing_freed(box)
     script = "import os, sys\nfor line in sys.stdin:\n  for _ in range(int(line)):\n    if os.fork() == 0: os._exit(0)\n    os.wait()\n  print('done', flush=True)\n"
     for mode in (OPEN, (*LEARN, box.out / "processes.toml")):
         with started(box, *mode, "--", "/usr/bin/python3", "-c", script, stdin=-1) as tool:
@@ -119,10 +127,10 @@ def test_R14_the_tools_memory_does_not_grow_with_processes(box):
                 assert tool.stdout.readline() == "done\n"
                 return resident_kib(tool.pid)
 
-            before = calls(100)
+            before = calls(1000)  # tables have their size, the allocator its arenas
             assert calls(2000) - before < 256
             tool.stdin.close()
-            assert tool.wait(20) == 0
+            assert tool.wait(60) == 0
 
 
 def test_R10_time_passes_without_the_tool_working(box):
@@ -163,4 +171,4 @@ sys.stdin.readline()
         assert len(list(pathlib.Path(f"/proc/{tool.pid}/task").iterdir())) == 2
         tool.stdin.write("\n")
         tool.stdin.flush()
-        assert tool.wait(10) == 0
+        assert tool.wait(60) == 0

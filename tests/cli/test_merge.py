@@ -123,7 +123,7 @@ def test_P2_concurrent_merges_lose_nothing(box):
     target = box.file("all.toml", "version = 2\n")
     parts = [box.file(f"part{i}.toml", f'version = 2\n[filesystem]\nread = ["/part/{i}"]\n') for i in range(12)]
     running = [subprocess.Popen([box.sandlock, "profile", "merge", target, part, "-o", target], env=box.env) for part in parts]
-    assert [p.wait(30) for p in running] == [0] * len(parts)
+    assert [p.wait(60) for p in running] == [0] * len(parts)
     assert all(f'"/part/{i}"' in target.read_text() for i in range(len(parts)))
 
 

@@ -227,7 +227,7 @@ def test_ps_inspect_kill(box, running):
     assert name in [one["name"] for one in listed]
     result = box.tool("kill", name)
     assert (result.status, result.stdout, result.messages) == (0, "", []), result.describe()
-    assert child.wait(timeout=10) == 128 + signal.SIGTERM
+    assert child.wait(timeout=60) == 128 + signal.SIGTERM
     assert name not in box.tool("ps").stdout
     assert box.tool("inspect", name).status == 125
 

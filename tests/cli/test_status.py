@@ -77,5 +77,5 @@ def test_R2_the_end_line_comes_after_the_tree(box):
         os.close(write)
         with os.fdopen(read) as stream:
             lines = [json.loads(line) for line in stream]
-        assert not processes_with(mark) or tool.wait(5) == 1
+        assert not processes_with(mark) or tool.wait(60) == 1
         assert lines[-1]["killed"] >= 1

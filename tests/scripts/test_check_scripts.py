@@ -1,5 +1,7 @@
-"""check-strata and check-behaviours on small trees of their own: each offence is found, and nothing else."""
+"""check-strata and check-behaviours on small trees of their own: each offence is found, and nothing else. And check itself."""
 
+import importlib.machinery
+import importlib.util
 import pathlib
 import shutil
 import subprocess
@@ -84,3 +86,34 @@ def test_behaviours_write(tree, tmp_path):
     assert (tmp_path / DOCUMENT).read_text() == (
         "# x\n\n| L1 | p | `test_a.py::test_L1_x` |\n| R2 | q | `test-b.c::R2_y`; not built yet: z |\n| N3 | r | not built yet: no |\n"
     )
+
+
+def check_module():
+    loader = importlib.machinery.SourceFileLoader("check_script", str(ROOT / "scripts" / "check"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("body, passed, failed, says", [
+    ("marker.exists() or (marker.touch(), False)[1]", 2, 0, "passed alone: sample/test_it.py::test_one"),
+    ("False", 1, 1, ""),
+])  # fmt: skip
+def test_what_failed_beside_the_others_must_pass_alone(tmp_path, monkeypatch, body, passed, failed, says):
+    check = check_module()
+    monkeypatch.setattr(check, "OUT", tmp_path)
+    sample = tmp_path / "sample"
+    sample.mkdir()
+    (sample / "test_it.py").write_text(
+        f"import pathlib\nmarker = pathlib.Path({str(tmp_path / 'marker')!r})\ndef test_one(): assert {body}\ndef test_two(): pass\n"
+    )
+    step = check.Step("sample", "test", "", None)
+    env = dict(check.test_environment("unused"), CHECK_TMP=str(tmp_path))
+    if failed:
+        with pytest.raises(check.Failed):
+            check.pytest(step, tmp_path, env, folder="sample")
+    else:
+        check.pytest(step, tmp_path, env, folder="sample")
+    assert (step.passed, step.failed) == (passed, failed)
+    assert says in step.log.read_text()
