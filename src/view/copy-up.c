@@ -162,7 +162,11 @@ int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
 		foreign = r < 0;
 	}
 	if (!S_ISLNK(n->mode)) {
-		mode_t own = foreign ? (S_ISDIR(n->mode) ? 0700 : 0600) | (mode & 0777) : mode & 07777;
+		mode_t own = mode & 07777;
+
+		/* What is not ours to show is ours to read, and to execute where anybody may. */
+		if (foreign)
+			own = (mode & 0777) | (S_ISDIR(n->mode) || mode & 0111 ? 0700 : 0600);
 
 		r = sl_vstore_chmod(s, n->obj, own);
 		if (r < 0)
@@ -305,7 +309,7 @@ int sl_vcopy_up(struct sl_vnode *n, off_t limit)
 	r = make_object(n, lower, limit, &obj, &fd);
 	if (r < 0)
 		return r;
-	n->obj = obj;
+	sl_vnode_set_obj(n, obj);
 	n->standin = !S_ISREG(n->mode) && !S_ISDIR(n->mode) && !S_ISLNK(n->mode);
 	r = copy_attributes(n, lower, &st);
 	if (r == 0 && fd >= 0)
@@ -320,7 +324,7 @@ int sl_vcopy_up(struct sl_vnode *n, off_t limit)
 void sl_vcopy_drop(struct sl_vnode *n)
 {
 	sl_vstore_remove(&n->view->store, n->obj);
-	n->obj = 0;
+	sl_vnode_set_obj(n, 0);
 	n->standin = false;
 	n->foreign = false;
 	n->mode &= S_IFMT;

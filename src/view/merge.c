@@ -179,7 +179,7 @@ static int apply_changed_files(struct merge *m)
 {
 	for (size_t i = 0; i < m->v->nodes_cap; i++) {
 		for (struct sl_vnode *n = m->v->nodes[i]; n; n = n->hash_next) {
-			int r = n->obj && sl_vnode_links(n) ? apply_in_place(m, n) : 0;
+			int r = !sl_vnode_is_dir(n) && n->obj && sl_vnode_links(n) ? apply_in_place(m, n) : 0;
 
 			if (r < 0)
 				return r;
@@ -219,7 +219,7 @@ static void plan(struct merge *m)
 
 	for (size_t i = 0; i < v->entries_cap; i++) {
 		for (struct sl_ventry *e = v->entries[i]; e; e = e->hash_next) {
-			if (e->clean)
+			if (e->clean || e->hidden)
 				continue;
 			if (e->covers)
 				add_action(
@@ -384,7 +384,7 @@ static int place_all(struct merge *m, struct sl_vnode *n, int dir)
 	for (struct sl_ventry *e = n->entries; e; e = e->next) {
 		SL_CLOSE int child = -EBADF;
 
-		if (!e->node)
+		if (!e->node || e->hidden)
 			continue;
 		if (!e->clean && (r = place(m, dir, e)) < 0)
 			return r;

@@ -117,22 +117,69 @@ static void entry_free(struct sl_ventry *e)
 	free(e);
 }
 
-static struct sl_vnode *find_lower(const struct sl_view *v, dev_t dev, ino_t ino)
+struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, const char *lower)
 {
+	bool is_dir = S_ISDIR(st->st_mode);
+
 	if (!v->nodes_len)
 		return NULL;
-	for (struct sl_vnode *n = v->nodes[node_slot(v, dev, ino)]; n; n = n->hash_next) {
-		if (n->dev == dev && n->ino == ino)
+	for (struct sl_vnode *n = v->nodes[node_slot(v, st->st_dev, st->st_ino)]; n; n = n->hash_next) {
+		/* A directory can be mounted at several places, which are as many directories here. */
+		if (n->dev == st->st_dev && n->ino == st->st_ino && sl_vnode_is_dir(n) == is_dir &&
+		    (!is_dir || strcmp(n->lower, lower) == 0))
 			return n;
 	}
 	return NULL;
+}
+
+struct sl_vnode *sl_vnode_by_obj(const struct sl_view *v, uint32_t obj)
+{
+	size_t page = obj / SL_VOBJ_PAGE;
+
+	return page < v->objs_cap && v->objs[page] ? v->objs[page]->nodes[obj % SL_VOBJ_PAGE] : NULL;
+}
+
+static struct sl_vobj_page *page_of(struct sl_view *v, size_t page)
+{
+	if (page >= v->objs_cap) {
+		size_t cap = page + 64;
+
+		v->objs = sl_xrealloc(v->objs, cap * sizeof(*v->objs));
+		memset(v->objs + v->objs_cap, 0, (cap - v->objs_cap) * sizeof(*v->objs));
+		v->objs_cap = cap;
+	}
+	if (!v->objs[page])
+		v->objs[page] = sl_xcalloc(1, sizeof(*v->objs[page]));
+	return v->objs[page];
+}
+
+void sl_vnode_set_obj(struct sl_vnode *n, uint32_t obj)
+{
+	struct sl_view *v = n->view;
+
+	if (n->obj) {
+		struct sl_vobj_page **page = &v->objs[n->obj / SL_VOBJ_PAGE];
+
+		(*page)->nodes[n->obj % SL_VOBJ_PAGE] = NULL;
+		if (--(*page)->len == 0) {
+			free(*page);
+			*page = NULL;
+		}
+	}
+	n->obj = obj;
+	if (obj) {
+		struct sl_vobj_page *page = page_of(v, obj / SL_VOBJ_PAGE);
+
+		page->nodes[obj % SL_VOBJ_PAGE] = n;
+		page->len++;
+	}
 }
 
 /* ---- lifetime ---- */
 
 static bool is_hashed(const struct sl_vnode *n)
 {
-	return n->lower && !sl_vnode_is_dir(n);
+	return n->lower;
 }
 
 static void node_free(struct sl_vnode *n)
@@ -147,8 +194,10 @@ static void node_free(struct sl_vnode *n)
 		*at = n->hash_next;
 		v->nodes_len--;
 	}
-	if (n->obj)
+	if (n->obj) {
 		sl_vstore_remove(&v->store, n->obj);
+		sl_vnode_set_obj(n, 0);
+	}
 	free(n->lower);
 	free(n);
 }
@@ -159,7 +208,7 @@ static void reap(struct sl_vnode *n)
 	while (n && !n->uses && !n->pins) {
 		struct sl_vnode *parent = n->parent;
 
-		if (n->self) /* a clean entry; a changed one would pin */
+		if (parent && n->self) /* a clean entry; a changed one would pin */
 			entry_free(n->self);
 		node_free(n);
 		if (parent)
@@ -182,7 +231,8 @@ struct sl_vnode *sl_vnode_use(struct sl_vnode *n)
 
 void sl_vnode_settle(struct sl_vnode *n)
 {
-	bool keep = n->lower && !n->dead && (n->obj || n->links_delta) && (n->uses || sl_vnode_links(n));
+	bool keep = n->lower && !n->dead && (n->obj || n->links_delta) &&
+		    (n->uses || sl_vnode_links(n) || n->lower_links > 1);
 
 	if (keep == n->kept)
 		return;
@@ -224,7 +274,7 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 		free(lower);
 		return r;
 	}
-	n = S_ISDIR(st.st_mode) ? NULL : find_lower(v, st.st_dev, st.st_ino);
+	n = S_ISDIR(st.st_mode) ? NULL : sl_vnode_find(v, &st, lower);
 	if (n) {
 		free(lower);
 		sl_vnode_use(n);
@@ -265,7 +315,7 @@ int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl
 	if (r < 0)
 		return r;
 	n = node_new(v);
-	n->obj = obj;
+	sl_vnode_set_obj(n, obj);
 	n->mode = type & S_IFMT;
 	n->dev = dir->dev;
 	n->ino = st.st_dev == dir->dev ? st.st_ino : v->next_ino++;
@@ -339,10 +389,12 @@ int sl_vnode_lookup(struct sl_vnode *dir, const char *name, struct sl_vnode **re
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	dir->view->met_change |= dir->dead || !dir->lower;
 	if (dir->dead)
 		return -ENOENT;
 	e = sl_ventry_find(dir, name);
 	if (e) {
+		dir->view->met_change |= !e->clean;
 		if (!e->node)
 			return -ENOENT;
 		*ret = sl_vnode_use(e->node);
@@ -441,6 +493,7 @@ void sl_vnode_link(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 		n->self = e;
 		dir->links_delta++;
 	} else {
+		n->self = e;
 		n->links_delta++;
 		sl_vnode_settle(n);
 	}
@@ -458,6 +511,8 @@ void sl_vnode_unlink(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 		n->self = NULL;
 		dir->links_delta--;
 	} else {
+		if (n->self == e)
+			n->self = NULL;
 		n->links_delta--;
 		sl_vnode_settle(n);
 	}
@@ -466,6 +521,13 @@ void sl_vnode_unlink(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 		dir->pins--;
 	}
 	sl_vnode_settle(dir);
+}
+
+void sl_vnode_hide(struct sl_vnode *dir, const char *name)
+{
+	struct sl_ventry *e = entry_dirty(dir, name, true);
+
+	e->hidden = true;
 }
 
 void sl_vnode_kill_dir(struct sl_vnode *n)
@@ -518,7 +580,8 @@ void sl_vnode_clear(struct sl_view *v)
 	for (size_t i = 0; i < v->nodes_cap; i++) {
 		for (struct sl_vnode *n = v->nodes[i], *next; n; n = next) {
 			next = n->hash_next;
-			node_free(n);
+			if (n != v->root)
+				node_free(n);
 		}
 	}
 }

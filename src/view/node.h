@@ -29,14 +29,16 @@ struct sl_ventry {
 	uint32_t hash;
 	bool clean;  /* see above; the node is not pinned */
 	bool covers; /* the lower directory has this name */
+	bool hidden; /* see sl_view_hide(): no change */
 	char name[]; /* NUL-terminated */
 };
 
 struct sl_vnode {
 	struct sl_view *view;
-	struct sl_vnode *hash_next; /* lower files, by key_dev and ino */
+	struct sl_vnode *hash_next; /* of the lower, by dev and ino */
 	struct sl_vnode *parent;    /* of a directory, pinned; NULL: the root */
-	struct sl_ventry *self;	    /* of a directory: its name in parent; NULL: the root, or removed */
+	struct sl_ventry *self;	    /* of a directory: its name in parent; NULL: the root, or removed.
+				     * Of others: the name given last, NULL where there is none */
 	struct sl_ventry *entries;
 	struct sl_view_file *files; /* open ones */
 	char *lower;		    /* path below the lower's root; NULL: made in the view */
@@ -57,6 +59,7 @@ struct sl_vnode {
 	bool dead;	 /* a removed directory */
 	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
 	bool kept;	 /* pinned for differing from the lower */
+	bool guarded;	 /* who may do what with it was changed in the view */
 	uint32_t staged; /* number in the merge's staging directory */
 };
 
@@ -69,15 +72,26 @@ struct sl_view_file {
 	size_t listed_len;
 };
 
+#define SL_VOBJ_PAGE 512
+
+struct sl_vobj_page {
+	unsigned int len; /* not NULL */
+	struct sl_vnode *nodes[SL_VOBJ_PAGE];
+};
+
 struct sl_view {
 	struct sl_vstore store;
 	int lower;
 	struct sl_vnode *root;
 	struct sl_ventry **entries; /* hash table */
 	size_t entries_cap, entries_len;
-	struct sl_vnode **nodes; /* hash table of lower files */
+	struct sl_vnode **nodes; /* hash table of those with a lower */
 	size_t nodes_cap, nodes_len;
-	ino_t next_ino; /* for objects of an upper on another device */
+	struct sl_vobj_page **objs; /* nodes by their number in the upper */
+	size_t objs_cap;
+	bool met_change; /* see sl_view_watch() */
+	dev_t proc_dev;	 /* of the lower's /proc; 0: there is none */
+	ino_t next_ino;	 /* for objects of an upper on another device */
 	void (*moved)(struct sl_view_file *f, void *arg);
 	void *moved_arg;
 	int protected_symlinks, protected_hardlinks, protected_regular, protected_fifos; /* fs.protected_* */
@@ -104,6 +118,22 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 /* A node for a new object of the upper, shown on the device of dir. Used once by the caller. -errno. */
 int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl_vnode *dir,
 		   struct sl_vnode **ret);
+
+/* The node of a number in the upper; NULL. */
+struct sl_vnode *sl_vnode_by_obj(const struct sl_view *v, uint32_t obj);
+
+/* Give the node its number in the upper; 0: none any more. */
+void sl_vnode_set_obj(struct sl_vnode *n, uint32_t obj);
+
+/* The node that stands for a lower object, by its numbers and, for directories, its lower path; NULL. */
+struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, const char *lower);
+
+/* The node of a lower object by its path in the lower, whatever became of it in the view. Used once by the
+ * caller. -errno. */
+int sl_vnode_find_lower(struct sl_view *v, const char *path, struct sl_vnode **ret);
+
+/* A name of the lower's, which the view hides without counting as a change. dir has a lower. */
+void sl_vnode_hide(struct sl_vnode *dir, const char *name);
 
 /* The object of a name. -ENOENT, -ENAMETOOLONG, the lower's errors. Used once by the caller. */
 int sl_vnode_lookup(struct sl_vnode *dir, const char *name, struct sl_vnode **ret);
@@ -140,6 +170,9 @@ void sl_vnode_clear(struct sl_view *v);
 
 /* Is a below b, or b itself? Directories. */
 bool sl_vnode_within(const struct sl_vnode *a, const struct sl_vnode *b);
+
+/* An O_PATH file of the node. */
+struct sl_view_file *sl_view_reference(struct sl_vnode *n);
 
 /* A lower directory opened for listing. -errno. */
 int sl_vnode_open_lower_dir(struct sl_vnode *dir);

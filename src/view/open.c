@@ -32,6 +32,11 @@ static struct sl_view_file *file_new(struct sl_vnode *n, int fd, int flags)
 	return f;
 }
 
+struct sl_view_file *sl_view_reference(struct sl_vnode *n)
+{
+	return file_new(n, -EBADF, O_PATH);
+}
+
 void sl_view_close(struct sl_view_file *f)
 {
 	if (!f)
@@ -55,7 +60,7 @@ int sl_view_fd(const struct sl_view_file *f)
 
 int sl_view_root(struct sl_view *v, struct sl_view_file **ret)
 {
-	*ret = file_new(v->root, -EBADF, O_PATH | O_DIRECTORY);
+	*ret = sl_view_reference(v->root);
 	return 0;
 }
 

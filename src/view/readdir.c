@@ -71,7 +71,7 @@ int sl_vdir_check_empty(struct sl_vnode *dir)
 	int r;
 
 	for (const struct sl_ventry *e = dir->entries; e; e = e->next) {
-		if (e->node)
+		if (e->node || e->hidden)
 			return -ENOTEMPTY;
 	}
 	if (!dir->lower)

@@ -3,7 +3,12 @@
  */
 #include "view/store.h"
 
+#include <limits.h>
+#include <string.h>
+#include <sys/random.h>
+
 #include "base/macros.h"
+#include "base/strbuf.h"
 
 const char *sl_vstore_name(uint32_t obj, char name[SL_VSTORE_NAME])
 {
@@ -115,8 +120,43 @@ void sl_vstore_remove(struct sl_vstore *s, uint32_t obj)
 		unlinkat(s->fd, name, AT_REMOVEDIR);
 }
 
+int sl_vstore_open_dir(struct sl_vstore *s, int upper)
+{
+	char proc[SL_VSTORE_PROC], name[48], path[PATH_MAX];
+	uint64_t random[2];
+	ssize_t len;
+	int r;
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	snprintf(name, sizeof(name), "objects-%016llx%016llx", (unsigned long long)random[0],
+		 (unsigned long long)random[1]);
+	if (mkdirat(upper, name, 0700) < 0)
+		return -errno;
+	s->fd = openat(upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->fd < 0 || fchmod(s->fd, 0711) < 0)
+		return -errno;
+	len = readlink(sl_vstore_proc(s->fd, proc), path, sizeof(path));
+	if (len < 0)
+		return -errno;
+	s->path = sl_xstrndup(path, (size_t)len);
+	r = openat(upper, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (r < 0)
+		return -errno;
+	s->upper = r;
+	return 0;
+}
+
 void sl_vstore_clear(struct sl_vstore *s)
 {
+	const char *name = s->path ? strrchr(s->path, '/') : NULL;
+
 	for (; s->last; s->last--)
 		sl_vstore_remove(s, s->last);
+	if (name && s->upper >= 0)
+		unlinkat(s->upper, name + 1, AT_REMOVEDIR);
+	s->fd = sl_close(s->fd);
+	s->upper = sl_close(s->upper);
+	free(s->path);
+	s->path = NULL;
 }

@@ -12,7 +12,9 @@
 #include <sys/types.h>
 
 struct sl_vstore {
-	int fd;
+	int fd;			 /* of the objects' directory */
+	int upper;		 /* where that one is */
+	char *path;		 /* absolute, of fd */
 	uint32_t last;		 /* number of the newest object */
 	int (*fault)(void *arg); /* NULL, or asked before each I/O */
 	void *arg;
@@ -47,7 +49,11 @@ int sl_vstore_utimes(struct sl_vstore *s, uint32_t obj, const struct timespec ti
 /* Remove an object; failing leaves a file behind that sl_vstore_clear() takes. */
 void sl_vstore_remove(struct sl_vstore *s, uint32_t obj);
 
-/* Remove all objects. */
+/* Make the directory of the objects, with a name that nobody guesses, below upper: others may search it, for
+ * what is executed there, but not read it. -errno. */
+int sl_vstore_open_dir(struct sl_vstore *s, int upper);
+
+/* Remove all objects and their directory, and close all. */
 void sl_vstore_clear(struct sl_vstore *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include "view/view.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -13,6 +14,18 @@
 /* Numbers shown for objects of an upper on another device: above what file systems give. */
 #define FIRST_OWN_INO ((ino_t)1 << 62)
 
+/* The device of /proc; 0: there is none. */
+static dev_t find_proc(int lower)
+{
+	SL_CLOSE int fd = openat(lower, "proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+	struct stat st;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(fd, &st) < 0)
+		return 0;
+	return st.st_dev;
+}
+
 int sl_view_new(int lower, int upper, struct sl_view **ret)
 {
 	struct sl_view *v = sl_xcalloc(1, sizeof(*v));
@@ -20,14 +33,18 @@ int sl_view_new(int lower, int upper, struct sl_view **ret)
 
 	v->next_ino = FIRST_OWN_INO;
 	v->lower = openat(lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	v->store.fd = v->lower < 0 ? -EBADF : openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = v->store.fd < 0 ? -EBADF : openat(v->lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 ? -errno : sl_vnode_lower(v, fd, sl_xstrdup(""), &v->root);
+	v->store.fd = -EBADF;
+	v->store.upper = -EBADF;
+	r = v->lower < 0 ? -errno : sl_vstore_open_dir(&v->store, upper);
+	fd = r < 0 ? r : openat(v->lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0)
+		r = fd < 0 ? -errno : sl_vnode_lower(v, fd, sl_xstrdup(""), &v->root);
 	if (r < 0) {
 		sl_view_free(v);
 		return r;
 	}
 	sl_vperm_read_settings(v);
+	v->proc_dev = find_proc(v->lower);
 	*ret = v;
 	return 0;
 }
@@ -45,10 +62,12 @@ void sl_view_free(struct sl_view *v)
 		free(v->root);
 	}
 	sl_vstore_clear(&v->store);
-	sl_close(v->store.fd);
 	sl_close(v->lower);
 	free(v->entries);
 	free(v->nodes);
+	for (size_t i = 0; i < v->objs_cap; i++)
+		free(v->objs[i]);
+	free(v->objs);
 	free(v);
 }
 
@@ -64,13 +83,14 @@ void sl_view_set_moved(struct sl_view *v, void (*moved)(struct sl_view_file *f, 
 	v->moved_arg = arg;
 }
 
-int sl_view_path(const struct sl_view_file *f, char **ret)
+/* A directory's path in the view below its root, "" for the root, malloc'd. */
+static int dir_path(const struct sl_vnode *n, char **ret)
 {
-	const struct sl_vnode *n = f->node;
-	char *path = NULL;
+	char *path;
 
-	if (!sl_vnode_is_dir(n))
-		return -ENOTDIR;
+	if (n->dead)
+		return -ENOENT;
+	path = sl_xstrdup("");
 	for (; n->parent; n = n->parent) {
 		char *longer;
 
@@ -78,10 +98,47 @@ int sl_view_path(const struct sl_view_file *f, char **ret)
 			free(path);
 			return -ENOENT;
 		}
-		longer = sl_xasprintf("/%s%s", n->self->name, path ? path : "");
+		longer = sl_xasprintf("/%s%s", n->self->name, path);
 		free(path);
 		path = longer;
 	}
-	*ret = path ? path : sl_xstrdup("/");
+	*ret = path;
 	return 0;
+}
+
+/* A file whose names the view left alone: where its lower path is. */
+static int untouched_path(struct sl_vnode *n, char **ret)
+{
+	const char *name = strrchr(n->lower, '/');
+	SL_FREE char *above = sl_xstrndup(n->lower, name ? (size_t)(name - n->lower) : 0), *dir = NULL;
+	SL_VNODE *parent = NULL;
+	int r = sl_vnode_find_lower(n->view, above, &parent);
+
+	if (r < 0 || (r = dir_path(parent, &dir)) < 0)
+		return r;
+	name = name ? name + 1 : n->lower;
+	if (sl_ventry_find(parent, name))
+		return -ENOENT;
+	*ret = sl_xasprintf("%s/%s", dir, name);
+	return 0;
+}
+
+int sl_view_path(const struct sl_view_file *f, char **ret)
+{
+	struct sl_vnode *n = f->node;
+	SL_FREE char *dir = NULL;
+	int r;
+
+	if (!sl_vnode_is_dir(n) && n->self) {
+		r = dir_path(n->self->dir, &dir);
+		if (r == 0)
+			*ret = sl_xasprintf("%s/%s", dir, n->self->name);
+		return r;
+	}
+	if (!sl_vnode_is_dir(n))
+		return n->lower ? untouched_path(n, ret) : -ENOENT;
+	r = dir_path(n, &dir);
+	if (r == 0)
+		*ret = *dir ? SL_TAKE_PTR(dir) : sl_xstrdup("/");
+	return r;
 }

@@ -42,6 +42,13 @@ struct sl_view_ctx {
 	struct sl_view_file *cwd;
 	const struct sl_view_creds *creds;
 	mode_t umask;
+	/* Where a symbolic link of /proc leads for who asks; NULL: as for us. lower: its path below the
+	 * lower's root; fd: O_PATH, of the link. 0 with *ret_text, malloc'd: what it says. 1 with *ret_file,
+	 * which the walk closes: it leads there without a path, as magic links do. -errno: the call fails
+	 * with it. */
+	int (*follow)(const struct sl_view_ctx *c, const char *lower, int fd, char **ret_text,
+		      struct sl_view_file **ret_file);
+	void *arg;
 };
 
 /* Make a view. lower and upper are directories, duplicated here; the upper must be empty and nobody else's.
@@ -124,8 +131,8 @@ ssize_t sl_view_listxattrat(const struct sl_view_ctx *c, struct sl_view_file *at
 int sl_view_removexattrat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
 			  const char *name, int flags);
 
-/* Absolute path of an open directory in the view, below the view's root, malloc'd; -ENOENT where it was
- * removed. */
+/* Absolute path of an open file in the view, below the view's root, malloc'd. Of a file with several names
+ * one of them. -ENOENT: it was removed, or (of a file with several lower names) none is known. */
 int sl_view_path(const struct sl_view_file *f, char **ret);
 
 /* Apply every change to the tree below target, which is the lower or is like it. The view serves no more

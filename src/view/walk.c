@@ -69,7 +69,26 @@ static int step_up(struct walk *w)
 {
 	if (w->cur == w->root)
 		return w->resolve & RESOLVE_BENEATH ? -EXDEV : 0;
+	w->c->view->met_change |= w->cur->self && !w->cur->self->clean;
 	return w->cur->parent ? step(w, w->cur->parent) : 0;
+}
+
+/* nd_jump_link(): the walk stands there at once, on a file perhaps. */
+static int jump(struct walk *w, struct sl_view_file *to)
+{
+	int r;
+
+	if (w->resolve & RESOLVE_NO_MAGICLINKS)
+		r = -ELOOP;
+	else if (w->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		r = -EXDEV;
+	else
+		r = step(w, to->node);
+	w->c->view->met_change |= r == 0 && to->node->obj;
+	if (r == 0 && !sl_vnode_is_dir(w->cur) && w->next[strspn(w->next, "/")])
+		r = -ENOTDIR;
+	sl_view_close(to);
+	return r;
 }
 
 /* Replace the link by what it says, before the rest. The walk stands in the link's directory. */
@@ -85,7 +104,17 @@ static int follow(struct walk *w, struct sl_vnode *link, bool trailing)
 		return r;
 	if (w->resolve & RESOLVE_NO_SYMLINKS)
 		return -ELOOP;
-	r = sl_vnode_target(link, &target);
+	if (w->c->follow && link->lower && link->dev == w->c->view->proc_dev) {
+		struct sl_view_file *to = NULL;
+
+		r = sl_vnode_lower_fd(link);
+		if (r >= 0)
+			r = w->c->follow(w->c, link->lower, r, &target, &to);
+		if (r > 0)
+			return jump(w, to);
+	} else {
+		r = sl_vnode_target(link, &target);
+	}
 	if (r < 0)
 		return r;
 	if (!*target)
@@ -111,6 +140,7 @@ static int take_name(struct walk *w, struct sl_vwalk *ret)
 		ret->last = SL_VWALK_DOT;
 	else if (strcmp(ret->name, "..") == 0)
 		ret->last = SL_VWALK_DOTDOT;
+	w->c->view->met_change |= w->cur->guarded;
 	return sl_vperm(w->c, w->cur, X_OK);
 }
 
@@ -178,6 +208,8 @@ static int walk_all(struct walk *w, struct sl_vwalk *ret)
 		return r;
 	for (;;) {
 		if (!w->next[strspn(w->next, "/")]) {
+			if (!sl_vnode_is_dir(w->cur) && (*w->next || w->flags & SL_VWALK_DIRECTORY))
+				return -ENOTDIR;
 			ret->last = SL_VWALK_ROOT;
 			ret->node = sl_vnode_use(w->cur);
 			return 0;
@@ -197,6 +229,24 @@ static int walk_all(struct walk *w, struct sl_vwalk *ret)
 	}
 }
 
+static bool has_changed_names(const struct sl_vnode *dir)
+{
+	const struct sl_ventry *e = sl_vnode_is_dir(dir) ? dir->entries : NULL;
+
+	while (e && e->clean)
+		e = e->next;
+	return e;
+}
+
+/* Is what the path leads to as the lower has it? */
+static void note_change(const struct sl_vwalk *w)
+{
+	const struct sl_vnode *n = w->node;
+
+	if (n)
+		n->view->met_change |= n->obj || n->links_delta || n->dead || has_changed_names(n);
+}
+
 int sl_vwalk(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
 	     uint64_t resolve, struct sl_vwalk *ret)
 {
@@ -213,6 +263,7 @@ int sl_vwalk(const struct sl_view_ctx *c, struct sl_view_file *at, const char *p
 	if (!*path) {
 		ret->last = SL_VWALK_ROOT;
 		ret->node = sl_vnode_use(start);
+		note_change(ret);
 		return 0;
 	}
 	w.root = resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH) ? start : c->root->node;
@@ -228,6 +279,8 @@ int sl_vwalk(const struct sl_view_ctx *c, struct sl_view_file *at, const char *p
 	free(w.text);
 	if (r < 0)
 		sl_vwalk_release(ret);
+	else
+		note_change(ret);
 	return r;
 }
 

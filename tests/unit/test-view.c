@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "view-harness.h"
+#include "view/handle.h"
 
 static struct world w;
 static char dir[64];
@@ -56,7 +57,8 @@ static void expect_content(int fd, const char *text)
 /* Objects and blocks of 512 bytes in the upper. */
 static unsigned int count_upper(blkcnt_t *ret_blocks)
 {
-	DIR *d = fdopendir(openat(w.upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	DIR *d = w.view ? opendir(sl_view_upper_path(w.view))
+			: fdopendir(openat(w.upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	unsigned int n = 0;
 	struct dirent *e;
 	struct stat st;
@@ -66,7 +68,7 @@ static unsigned int count_upper(blkcnt_t *ret_blocks)
 	while ((e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
-		ck_assert_int_eq(fstatat(w.upper, e->d_name, &st, AT_SYMLINK_NOFOLLOW), 0);
+		ck_assert_int_eq(fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW), 0);
 		*ret_blocks += st.st_blocks;
 		n++;
 	}

@@ -1,0 +1,339 @@
+/*
+ * handle.c - see handle.h.
+ */
+#include "view/handle.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "view/walk.h"
+
+bool sl_view_is_changed(const struct sl_view *v)
+{
+	return v->store.last; /* nothing is changed without an object: a name gone is a changed directory */
+}
+
+void sl_view_watch(struct sl_view *v)
+{
+	v->met_change = false;
+}
+
+bool sl_view_met_change(const struct sl_view *v)
+{
+	return v->met_change;
+}
+
+/* ---- places ---- */
+
+static int last_object(struct sl_vwalk *w)
+{
+	int r;
+
+	if (w->last == SL_VWALK_DOTDOT) {
+		w->node = sl_vnode_use(w->dir->parent ? w->dir->parent : w->dir);
+		return 0;
+	}
+	if (w->last != SL_VWALK_NORM) {
+		if (!w->node)
+			w->node = sl_vnode_use(w->dir);
+		return 0;
+	}
+	r = sl_vnode_lookup(w->dir, w->name, &w->node);
+	return r == -ENOENT ? 0 : r;
+}
+
+int sl_view_resolve(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
+		    uint64_t resolve, struct sl_view_place *ret)
+{
+	int walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : SL_VWALK_FOLLOW;
+	SL_VWALK w = {0};
+	int r;
+
+	if (flags & AT_EMPTY_PATH)
+		walk |= SL_VWALK_EMPTY;
+	if (flags & SL_VIEW_LAST)
+		walk = SL_VWALK_PARENT;
+	else if (flags & SL_VIEW_CREATE)
+		walk |= SL_VWALK_CREATE;
+	r = sl_vwalk(c, at, path, walk, resolve, &w);
+	if (r == 0 && flags & SL_VIEW_LAST)
+		r = last_object(&w);
+	if (r < 0)
+		return r;
+	*ret = (struct sl_view_place){.slash = w.slash};
+	if (w.dir && w.last == SL_VWALK_NORM) {
+		ret->dir = sl_view_reference(w.dir);
+		memcpy(ret->name, w.name, sizeof(ret->name));
+	}
+	if (w.node)
+		ret->file = sl_view_reference(w.node);
+	return 0;
+}
+
+void sl_view_place_release(struct sl_view_place *p)
+{
+	sl_view_close(p->dir);
+	sl_view_close(p->file);
+	*p = (struct sl_view_place){0};
+}
+
+int sl_view_place_path(const struct sl_view_place *p, char **ret)
+{
+	SL_FREE char *dir = NULL;
+	int r;
+
+	if (!p->dir)
+		return sl_view_path(p->file, ret);
+	r = sl_view_path(p->dir, &dir);
+	if (r < 0)
+		return r;
+	*ret = sl_xasprintf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, p->name);
+	return 0;
+}
+
+/* ---- from real descriptors ---- */
+
+/* The path of a descriptor, malloc'd; "" where it has none. *ret_gone: it has no name any more. */
+static int real_path_of(int fd, char **ret, bool *ret_gone)
+{
+	static const char gone[] = " (deleted)";
+	char proc[SL_VSTORE_PROC], *path;
+	char *buf = sl_xmalloc(PATH_MAX);
+	ssize_t len = readlink(sl_vstore_proc(fd, proc), buf, PATH_MAX - 1);
+	struct stat st;
+
+	if (len < 0) {
+		free(buf);
+		return -errno;
+	}
+	path = buf;
+	path[len] = '\0';
+	*ret_gone = false;
+	if ((size_t)len > sizeof(gone) - 1 && strcmp(path + len - (sizeof(gone) - 1), gone) == 0 &&
+	    (fstat(fd, &st) < 0 || lstat(path, &st) < 0)) {
+		path[len - (ssize_t)(sizeof(gone) - 1)] = '\0';
+		*ret_gone = true;
+	}
+	*ret = path;
+	return 0;
+}
+
+/* The part of path below dir; NULL. */
+static const char *below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	if (strcmp(dir, "/") == 0)
+		return *path == '/' ? path + 1 : NULL;
+	if (strncmp(path, dir, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	return path[len] ? path + len + 1 : path + len;
+}
+
+static int find_upper(struct sl_view *v, const struct stat *st, const char *number, struct sl_vnode **ret)
+{
+	struct sl_vnode *n;
+	struct stat own;
+	char *end;
+	unsigned long obj = strtoul(number, &end, 16);
+
+	n = end != number && !*end && obj <= UINT32_MAX ? sl_vnode_by_obj(v, (uint32_t)obj) : NULL;
+	if (!n || sl_vstore_stat(&v->store, n->obj, &own) < 0 || own.st_dev != st->st_dev ||
+	    own.st_ino != st->st_ino)
+		return -ENOENT;
+	*ret = sl_vnode_use(n);
+	return 0;
+}
+
+/* A lower object that has no node and whose name the view took away or gave to another. */
+static int find_removed(struct sl_view *v, int fd, const char *path, struct sl_vnode **ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int r = copy < 0 ? -errno : sl_vnode_lower(v, copy, sl_xstrdup(path), ret);
+
+	if (r < 0)
+		return r;
+	if (sl_vnode_is_dir(*ret))
+		(*ret)->dead = true;
+	else if ((*ret)->lower_links == 1)
+		(*ret)->links_delta = -1;
+	sl_vnode_settle(*ret);
+	return 0;
+}
+
+/* The child of a lower directory under a name that it has in the lower, wherever the view has it. */
+static int lower_child(struct sl_vnode *dir, const char *name, struct sl_vnode **ret)
+{
+	SL_FREE char *path = sl_xasprintf("%s%s%s", dir->lower, *dir->lower ? "/" : "", name);
+	int dir_fd = sl_vnode_lower_fd(dir);
+	const struct sl_ventry *e;
+	SL_CLOSE int fd = -EBADF;
+	struct sl_vnode *n;
+	struct stat st;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	e = sl_ventry_find(dir, name);
+	if (e && e->clean) {
+		*ret = sl_vnode_use(e->node);
+		return 0;
+	}
+	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	n = sl_vnode_find(dir->view, &st, path);
+	if (n) {
+		*ret = sl_vnode_use(n);
+		return 0;
+	}
+	return e || dir->dead ? find_removed(dir->view, fd, path, ret) : sl_vnode_lookup(dir, name, ret);
+}
+
+/* By component: a directory on the way may have been moved in the view. */
+int sl_vnode_find_lower(struct sl_view *v, const char *path, struct sl_vnode **ret)
+{
+	SL_VNODE *n = sl_vnode_use(v->root);
+
+	while (*path) {
+		SL_FREE char *name = sl_xstrndup(path, strcspn(path, "/"));
+		struct sl_vnode *child = NULL;
+		int r = sl_vnode_is_dir(n) && n->lower ? lower_child(n, name, &child) : -ENOTDIR;
+
+		if (r < 0)
+			return r;
+		sl_vnode_unuse(n);
+		n = child;
+		path += strlen(name);
+		path += *path == '/';
+	}
+	*ret = SL_TAKE_PTR(n);
+	return 0;
+}
+
+int sl_view_find(struct sl_view *v, int fd, struct sl_view_file **ret)
+{
+	SL_FREE char *path = NULL, *root = NULL;
+	SL_VNODE *n = NULL;
+	const char *rest;
+	struct stat st, found;
+	bool gone;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode) && (n = sl_vnode_find(v, &st, NULL)) != NULL) {
+		*ret = sl_view_reference(n);
+		sl_vnode_use(n);
+		return 0;
+	}
+	r = real_path_of(fd, &path, &gone);
+	if (r < 0)
+		return r;
+	rest = below(path, v->store.path);
+	if (rest) {
+		r = find_upper(v, &st, rest, &n);
+	} else {
+		r = gone ? -EXDEV : real_path_of(v->lower, &root, &gone);
+		rest = r < 0 ? NULL : below(path, root);
+		if (r < 0 || !rest || sl_vnode_find_lower(v, rest, &n) < 0)
+			return -EXDEV;
+		/* In another mount namespace the name leads elsewhere. */
+		r = sl_vnode_lower_fd(n);
+		if (r < 0 || fstat(r, &found) < 0 || found.st_dev != st.st_dev || found.st_ino != st.st_ino)
+			return -EXDEV;
+	}
+	if (r < 0)
+		return r;
+	*ret = sl_view_reference(n);
+	return 0;
+}
+
+/* ---- to real objects ---- */
+
+mode_t sl_view_type(const struct sl_view_file *f)
+{
+	return f->node->mode & S_IFMT;
+}
+
+bool sl_view_is_new(const struct sl_view_file *f)
+{
+	return !f->node->lower;
+}
+
+static bool in_upper(const struct sl_vnode *n)
+{
+	return sl_vnode_is_dir(n) ? !n->lower : n->obj && !n->standin;
+}
+
+bool sl_view_is_upper(const struct sl_view_file *f)
+{
+	return in_upper(f->node);
+}
+
+int sl_view_real_fd(struct sl_view_file *f, int flags)
+{
+	struct sl_vnode *n = f->node;
+	char proc[SL_VSTORE_PROC];
+	SL_CLOSE int path = -EBADF;
+	int fd;
+
+	if (in_upper(n))
+		path = sl_vnode_attr_fd(n);
+	else if ((fd = sl_vnode_lower_fd(n)) >= 0)
+		path = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	else
+		path = fd;
+	if (path < 0 || flags & O_PATH)
+		return SL_TAKE_FD(path);
+	fd = open(sl_vstore_proc(path, proc),
+		  (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+int sl_view_real_path(const struct sl_view_file *f, char **ret)
+{
+	const struct sl_vnode *n = f->node;
+	SL_FREE char *root = NULL;
+	char name[SL_VSTORE_NAME];
+	bool gone;
+	int r;
+
+	if (in_upper(n)) {
+		*ret = sl_xasprintf("%s/%s", n->view->store.path, sl_vstore_name(n->obj, name));
+		return 0;
+	}
+	r = real_path_of(n->view->lower, &root, &gone);
+	if (r < 0)
+		return r;
+	*ret = sl_xasprintf("%s/%s", strcmp(root, "/") == 0 ? "" : root, n->lower);
+	return 0;
+}
+
+const char *sl_view_upper_path(const struct sl_view *v)
+{
+	return v->store.path;
+}
+
+int sl_view_hide(struct sl_view *v, const char *path)
+{
+	SL_FREE char *dir = NULL;
+	SL_VNODE *n = NULL;
+	const char *name;
+	int r;
+
+	path += strspn(path, "/");
+	name = strrchr(path, '/');
+	dir = name ? sl_xstrndup(path, (size_t)(name - path)) : sl_xstrdup("");
+	name = name ? name + 1 : path;
+	if (!*name)
+		return -EINVAL;
+	r = sl_vnode_find_lower(v, dir, &n);
+	if (r < 0)
+		return r;
+	if (!sl_vnode_is_dir(n) || sl_ventry_find(n, name))
+		return -EBUSY;
+	sl_vnode_hide(n, name);
+	return 0;
+}

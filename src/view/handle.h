@@ -1,0 +1,77 @@
+/*
+ * handle.h - between the view and real descriptors: for who serves processes that have some open.
+ *
+ * What a process of the view holds is real all the same: a descriptor of a lower object that it opened by
+ * itself, one of an upper object that it was given, or, of a directory, the lower's own or, where only the
+ * upper has it, an empty stand-in there. Each leads back to the object of the view (sl_view_find), whatever
+ * became of its name since.
+ */
+#ifndef SL_VIEW_HANDLE_H
+#define SL_VIEW_HANDLE_H
+
+#include <limits.h>
+
+#include "view/view.h"
+
+/* Was anything changed at all? Does not become false again. */
+bool sl_view_is_changed(const struct sl_view *v);
+
+/* Did one of the calls since sl_view_watch() meet a change? A name that was given or taken away, an object
+ * with a copy in the upper or with other links, a directory that was moved and left by "..", or search
+ * permission that was changed. Where not, the kernel's own call on the lower has the same outcome, errors
+ * included. */
+void sl_view_watch(struct sl_view *v);
+bool sl_view_met_change(const struct sl_view *v);
+
+enum sl_view_resolve_flags {			       /* beside AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH */
+			     SL_VIEW_LAST = 1 << 24,   /* as mkdir, unlink and rename: the last name is not
+							  followed, may be missing */
+			     SL_VIEW_CREATE = 1 << 25, /* as open with O_CREAT: followed, may be missing */
+};
+
+/* Where a path leads. */
+struct sl_view_place {
+	struct sl_view_file *dir;  /* O_PATH: of the last name; NULL for "/", "..", ".", "" or a magic link */
+	struct sl_view_file *file; /* O_PATH: the object; NULL: there is none */
+	char name[NAME_MAX + 2];   /* the last name after all links; "" without dir */
+	bool slash;		   /* slashes follow it */
+};
+
+/* Resolve a path; resolve: RESOLVE_* of openat2(2). -errno, *ret then holds nothing. */
+int sl_view_resolve(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
+		    uint64_t resolve, struct sl_view_place *ret);
+void sl_view_place_release(struct sl_view_place *p);
+
+/* The absolute path of the place in the view, malloc'd. -ENOENT: in a directory that was removed. */
+int sl_view_place_path(const struct sl_view_place *p, char **ret);
+
+/* The object of the view behind a real descriptor of a lower or an upper object, as an O_PATH file. -EXDEV:
+ * none of the view's (a pipe, a file of another mount namespace, one that was removed from the lower);
+ * -ENOENT: of the upper, but without a name and in nobody's use any more. Such a descriptor may be used as it
+ * is: nobody else has the object. */
+int sl_view_find(struct sl_view *v, int fd, struct sl_view_file **ret);
+
+/* Type of the object, S_IFMT. */
+mode_t sl_view_type(const struct sl_view_file *f);
+
+/* Was the object made in the view? */
+bool sl_view_is_new(const struct sl_view_file *f);
+
+/* Is what sl_view_real_fd() opens in the upper? */
+bool sl_view_is_upper(const struct sl_view_file *f);
+
+/* A new descriptor of the real object, opened with flags as we may; with O_PATH nothing is asked. Of a
+ * directory: the lower's, however changed, else the stand-in. Writing flags are for who copied it up. */
+int sl_view_real_fd(struct sl_view_file *f, int flags);
+
+/* The path of that object, malloc'd: to execute it, or to enter it. */
+int sl_view_real_path(const struct sl_view_file *f, char **ret);
+
+/* The directory with the objects of the upper; the view's own. Below it an object is a number. */
+const char *sl_view_upper_path(const struct sl_view *v);
+
+/* Let the name at the end of path, below the lower's root and without symbolic links on the way, not be seen:
+ * not listed, not found, untouched by merging down. No change as far as sl_view_is_changed() is concerned. */
+int sl_view_hide(struct sl_view *v, const char *path);
+
+#endif
