@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "cmd/learn.h"
 #include "cmd/message.h"
+#include "cmd/profile-text.h"
 #include "observe/summary.h"
 #include "sandlock.h"
 
@@ -82,24 +83,47 @@ void sl_learn_program(struct sl_learn *l)
 		sl_list_add(&p->program.args, l->program.argv.items[i], 0);
 }
 
-/* The text of the profile in the version that was asked for. */
-static void format(struct sl_learn *l, const struct sl_profile_header *header, struct sl_strbuf *out)
+/* The learned profile in the version that was asked for. */
+static void finish_version(struct sl_learn *l, struct sl_profile *ret)
 {
-	struct sl_profile v1;
-
-	sl_profile_sort(&l->profile);
 	if (l->profile_version == 2) {
-		sl_profile_format(out, &l->profile, header);
-		return;
+		sl_profile_init(ret, 2);
+		sl_profile_copy(ret, &l->profile);
+	} else {
+		sl_profile_to_v1(&l->profile, ret);
 	}
-	sl_profile_to_v1(&l->profile, &v1);
-	if (l->profile.program.argv0 && strcmp(sl_path_basename(l->profile.program.argv0),
-					       sl_path_basename(l->profile.program.exec)) != 0)
+	if (ret->version == 1 && l->profile.program.argv0 &&
+	    strcmp(sl_path_basename(l->profile.program.argv0), sl_path_basename(l->profile.program.exec)) != 0)
 		sl_warn("version 1 cannot hold argv0: the program will see \"%s\" as its name",
 			sl_esc(l->profile.program.exec));
-	sl_profile_sort(&v1);
-	sl_profile_format(out, &v1, header);
-	sl_profile_release(&v1);
+	sl_profile_sort(ret);
+}
+
+/* Put what was learned in place, or add it to the profile of --merge. 0 or a status. */
+static int write_profile(struct sl_learn *l, struct sl_profile_header *header)
+{
+	SL_CLEANUP(sl_merge_base_release) struct sl_merge_base base = {.lock = -EBADF};
+	struct sl_strv notes = SL_STRV_INIT;
+	struct sl_profile result;
+	SL_STRBUF text = SL_STRBUF_INIT;
+	int status = 0;
+
+	sl_profile_sort(&l->profile);
+	sl_profile_init(&result, 2);
+	if (l->merge)
+		status = sl_learn_merge(l, &base, &result, &notes);
+	else
+		finish_version(l, &result);
+	header->partial |= sl_profile_text_is_partial(sl_strbuf_str(&base.text));
+	if (!status)
+		status = sl_profile_text_renew(&base.text, &result, header, &text);
+	if (!status)
+		status = sl_profile_text_write(l->out, &text);
+	for (size_t i = 0; i < notes.len && !status; i++)
+		sl_warn("%s", notes.items[i]);
+	sl_strv_release(&notes);
+	sl_profile_release(&result);
+	return status;
 }
 
 static void say_summary(const struct sl_learn *l, const struct sl_observation *seen,
@@ -121,23 +145,10 @@ static void say_summary(const struct sl_learn *l, const struct sl_observation *s
 	sl_say_lines(&lines);
 }
 
-static int write_out(struct sl_learn *l, const struct sl_strbuf *text)
-{
-	struct sl_error err = SL_ERROR_INIT;
-
-	if (!l->out)
-		return sl_output(text);
-	if (sl_outfile_commit(l->out, sl_strbuf_str(text), text->len, &err) == 0)
-		return 0;
-	sl_say("%s", err.text);
-	return SANDLOCK_STATUS_FAILED;
-}
-
 int sl_learn_write(struct sl_learn *l, const struct sl_outcome *outcome)
 {
 	struct sl_profile_header header = {.tool_version = "sandlock " SANDLOCK_VERSION};
 	struct sl_observation seen = {0};
-	SL_STRBUF text = SL_STRBUF_INIT;
 	time_t now = time(NULL);
 	struct utsname kernel;
 	char date[32] = "";
@@ -150,8 +161,7 @@ int sl_learn_write(struct sl_learn *l, const struct sl_outcome *outcome)
 	if (uname(&kernel) == 0)
 		header.kernel = kernel.release;
 	header.partial = seen.partial || outcome->kind == SL_OUTCOME_TIMEOUT;
-	format(l, &header, &text);
-	status = write_out(l, &text);
+	status = write_profile(l, &header);
 	if (!status)
 		say_summary(l, &seen, outcome);
 	sl_observation_release(&seen);

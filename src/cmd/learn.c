@@ -39,7 +39,7 @@ static const struct sl_option options[] = {
     SL_SETUP_OPTIONS(struct sl_learn),
     {"commit", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING, offsetof(struct sl_learn, commit),
      "keep a successful command's changes (not with --in-place)"},
-    {"merge", 0, SL_OPTION_STRING, "FILE", true, SL_COMPLETE_FILE, offsetof(struct sl_learn, merge),
+    {"merge", 0, SL_OPTION_STRING, "FILE", false, SL_COMPLETE_FILE, offsetof(struct sl_learn, merge),
      "add what is observed to this profile"},
     {"collapse", 0, SL_OPTION_COUNT_OPTIONAL, "N", true, SL_COMPLETE_NOTHING,
      offsetof(struct sl_learn, collapse), "one grant for a directory with N or more used files"},
@@ -47,7 +47,8 @@ static const struct sl_option options[] = {
      "one grant for everything under DIR"},
     {"force-sensitive-collapse", 0, SL_OPTION_FLAG, NULL, true, SL_COMPLETE_NOTHING, 0,
      "let --collapse-prefix name a sensitive directory"},
-    {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, true, SL_COMPLETE_NOTHING, 0,
+    {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, true, SL_COMPLETE_NOTHING,
+     offsetof(struct sl_learn, observe_syscalls),
      "list the system calls that were used"},
     {"http-inject-ca", 0, SL_OPTION_LIST, "PATH", true, SL_COMPLETE_NOTHING, 0,
      "bundle to add an authority to"},
@@ -243,6 +244,8 @@ static int learn_main(struct sl_learn *l, char **words)
 		return status;
 	sl_setup_apply(&l->setup, &l->profile);
 	status = sl_program_find(&l->profile, words, l->setup.exec_shell, &l->program);
+	if (!status)
+		status = sl_learn_merge_open(l);
 	if (!status)
 		status = open_outputs(l);
 	if (!status)

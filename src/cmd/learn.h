@@ -19,6 +19,7 @@ struct sl_learn {
 	struct sl_setup setup;
 	const char *output, *trace_path, *merge;
 	bool in_place, keep_failed, shared_tmp, no_network, verbose, quiet, commit;
+	bool observe_syscalls; /* --learn-syscalls, or the profile of --merge lists them */
 	int64_t repeat, collapse;
 	int profile_version;
 	/* Made from it. */
@@ -29,6 +30,21 @@ struct sl_learn {
 	char *tmp_dir;
 	struct sl_observer *observer;
 };
+
+/* The profile that --merge adds to, as it is at the end. */
+struct sl_merge_base {
+	struct sl_strbuf text;
+	int lock; /* held until released, so that nobody else adds to it meanwhile */
+};
+void sl_merge_base_release(struct sl_merge_base *base);
+
+/* Before the run, with --merge: read the old profile, set the output to it where there is no other, and see what has to
+ * be observed for it. Returns 0, or after a line 125 or 2. */
+int sl_learn_merge_open(struct sl_learn *l);
+
+/* After the run: lock the output, read the old profile again, and put it with what was learned (l->profile) into *ret;
+ * notes receives what merging says. Returns 0, or after a line 125 or 2; *ret is then untouched. */
+int sl_learn_merge(struct sl_learn *l, struct sl_merge_base *base, struct sl_profile *ret, struct sl_strv *notes);
 
 /* Before the run: the command as the profile's [program], and the entries of -r and -w. What is no UTF-8, and
  * so cannot be written, is left out with a warning. */

@@ -12,8 +12,8 @@
 #include "cmd/message.h"
 #include "cmd/profile-arg.h"
 #include "cmd/profile-look.h"
+#include "cmd/profile-text.h"
 #include "profile/merge.h"
-#include "profile/read.h"
 #include "profile/write.h"
 #include "sandlock.h"
 
@@ -47,38 +47,6 @@ static void merging_release(struct merging *m)
 	sl_close(m->lock);
 }
 
-/* The text that the first profile was read from, for its comments. */
-static int read_text(const char *path, struct sl_strbuf *text)
-{
-	SL_FCLOSE FILE *f = fopen(path, "re");
-	char chunk[4096];
-	size_t n;
-
-	while (f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		sl_strbuf_add(text, chunk, n);
-	if (f && !ferror(f))
-		return 0;
-	sl_say("%s: %s", sl_esc(path), strerror(errno));
-	return SANDLOCK_STATUS_FAILED;
-}
-
-/* Parse a text that is about to be written, or one that was read a second time. 0 or 125. */
-static int parse(const struct sl_strbuf *text, const char *name, struct sl_profile *ret)
-{
-	struct sl_diags diags = {0};
-	SL_STRBUF line = SL_STRBUF_INIT;
-	int r = sl_profile_parse(sl_strbuf_str(text), text->len, name, ret, &diags);
-
-	for (size_t i = 0; r < 0 && i < diags.len; i++) {
-		sl_strbuf_addstr(&line, "sandlock: ");
-		sl_diag_format(&line, name, &diags.items[i]);
-		sl_strbuf_addch(&line, '\n');
-	}
-	sl_diags_release(&diags);
-	sl_say_lines(&line);
-	return r < 0 ? SANDLOCK_STATUS_FAILED : 0;
-}
-
 static int load_all(struct merging *m, char **operands)
 {
 	int status = 0;
@@ -90,7 +58,7 @@ static int load_all(struct merging *m, char **operands)
 
 		sl_profile_init(&m->profiles[i], 2);
 		m->pointers[i] = &m->profiles[i];
-		if (!path || sl_profile_load(path, &m->profiles[i]) || (i == 0 && read_text(path, &m->first)))
+		if (!path || sl_profile_load(path, &m->profiles[i]) || (i == 0 && sl_profile_text_read(path, &m->first)))
 			status = SANDLOCK_STATUS_FAILED;
 	}
 	return status;
@@ -107,34 +75,34 @@ static void make_absolute(struct merging *m)
 		sl_profile_make_absolute(&m->profiles[i]);
 }
 
-/* The result as text, with the comments of the first file. 0 or 125. */
-static int format(const struct merging *m, struct sl_strbuf *ret)
+/* Was the observation behind any of the profiles partial? Then the result is. 0 or 125. */
+static int any_partial(const struct merging *m, char **operands, bool *ret)
 {
-	SL_STRBUF plain = SL_STRBUF_INIT;
-	struct sl_profile merged, first, after;
+	for (size_t i = 0; i < m->count; i++) {
+		SL_FREE char *path = sl_profile_arg_path(operands[i]);
+		SL_STRBUF text = SL_STRBUF_INIT;
+
+		if (!path || sl_profile_text_read(path, &text))
+			return SANDLOCK_STATUS_FAILED;
+		*ret |= sl_profile_text_is_partial(sl_strbuf_str(&text));
+	}
+	return 0;
+}
+
+/* The result as text, with the comments of the first file. 0 or 125. */
+static int format(const struct merging *m, bool partial, struct sl_strbuf *ret)
+{
+	struct sl_profile_header header = {.only_partial = true, .partial = partial};
+	struct sl_profile merged;
 	struct sl_strv notes = SL_STRV_INIT;
 	int status;
 
 	sl_profile_merge(m->pointers, m->count, &sl_profile_look, &merged, &notes);
-	sl_profile_format(&plain, &merged, NULL);
-	sl_profile_init(&first, 2);
-	sl_profile_init(&after, 2);
-	status = parse(&m->first, "the first profile", &first);
-	if (!status)
-		status = parse(&plain, "the merged profile", &after);
-	if (!status) {
-		sl_profile_keep_comments(sl_strbuf_str(&m->first), &first, sl_strbuf_str(&plain), &after,
-					 ret);
-		sl_profile_release(&after);
-		sl_profile_init(&after, 2);
-		status = parse(ret, "the merged profile", &after);
-	}
+	status = sl_profile_text_renew(&m->first, &merged, partial ? &header : NULL, ret);
 	for (size_t i = 0; i < notes.len && !status; i++)
 		sl_warn("%s", notes.items[i]);
 	sl_strv_release(&notes);
 	sl_profile_release(&merged);
-	sl_profile_release(&first);
-	sl_profile_release(&after);
 	return status;
 }
 
@@ -148,23 +116,12 @@ static int open_output(struct merging *m, const char *path)
 	return SANDLOCK_STATUS_FAILED;
 }
 
-static int write_out(struct merging *m, const struct sl_strbuf *text)
-{
-	struct sl_error err = SL_ERROR_INIT;
-
-	if (!m->out)
-		return sl_output(text);
-	if (sl_outfile_commit(m->out, sl_strbuf_str(text), text->len, &err) == 0)
-		return 0;
-	sl_say("%s", err.text);
-	return SANDLOCK_STATUS_FAILED;
-}
-
 static int merge(const struct sl_cmd *cmd, int argc, char **argv)
 {
 	SL_CLEANUP(merging_release) struct merging m = {.lock = -EBADF};
 	struct merge_options o = {0};
 	SL_STRBUF text = SL_STRBUF_INIT;
+	bool partial = false;
 	char **operands;
 	int count, status = sl_options_parse(cmd, argc, argv, &o, &operands, &count);
 
@@ -180,8 +137,10 @@ static int merge(const struct sl_cmd *cmd, int argc, char **argv)
 	if (status)
 		return status;
 	make_absolute(&m);
-	status = format(&m, &text);
-	return status ? status : write_out(&m, &text);
+	status = any_partial(&m, operands, &partial);
+	if (!status)
+		status = format(&m, partial, &text);
+	return status ? status : sl_profile_text_write(m.out, &text);
 }
 
 const struct sl_cmd sl_cmd_profile_merge = {

@@ -9,6 +9,7 @@
 
 #include "profile/keys.h"
 #include "profile/merge.h"
+#include "profile/write.h"
 
 /* Something that comments stand at, by its place in the text. */
 struct anchor {
@@ -254,33 +255,32 @@ static void put_above(struct sl_strbuf *above, const struct line *at, const stru
 	sl_strbuf_addch(above, '\n');
 }
 
-/* The comment that the tool itself wrote about the version may no longer be true. */
-static bool is_stale(const struct line *l)
-{
-	static const char text[] = "# sandlock profile, version ";
-
-	return !strncmp(l->comment, text, strlen(text));
-}
-
 /* Sort the comments of the old text to the lines of the new one; above has one buffer a line and one for the
  * end. */
 static void place(const struct lines *from, const struct anchors *old, const struct lines *to,
 		  const struct anchors *by_name, struct sl_strbuf *above, const struct line **behind)
 {
-	int first = old->len ? old->items[0].line : 0;
+	int first = old->len ? old->items[0].line : (int)from->len + 1;
+	size_t header = 0;
+
+	while (header < to->len && to->items[header].comment)
+		header++;
 
 	for (size_t i = 0; i < from->len; i++) {
 		const struct line *l = &from->items[i];
 		const struct anchor *anchor;
 		int line;
 
-		if (!l->comment || is_stale(l))
+		if (!l->comment)
+			continue;
+		/* What the tool wrote above everything may no longer be true, or has been written anew. */
+		if ((int)i + 1 < first && sl_profile_header_owns(l->comment, header > 1))
 			continue;
 		anchor = anchor_of(old, l, (int)i + 1);
 		line = anchor ? new_line(by_name, anchor) : 0;
-		/* What stands above everything is about the file. */
-		if ((int)i + 1 < first && l->whole)
-			line = 1;
+		/* What else stands there is about the file: it follows the tool's own. */
+		if ((int)i + 1 < first && l->whole && header < to->len)
+			line = (int)header + 1;
 		if (line && !l->whole && !behind[line - 1] && anchor->line == (int)i + 1)
 			behind[line - 1] = l;
 		else

@@ -19,6 +19,7 @@ struct merge {
 	const struct sl_look *look;
 	struct sl_profile *ret;
 	struct sl_strv *notes;
+	bool learned; /* the second one was learned, for the first one to grow */
 };
 
 static bool is_first_only(const struct sl_key *key)
@@ -77,6 +78,11 @@ static void merge_limit(struct merge *m, const struct sl_key *key)
 	}
 	if (!some)
 		return;
+	/* What was used goes into the limits that there are, and no limit comes of it. */
+	if (m->learned && !sl_key_is_set(key, &m->in[0]))
+		return;
+	if (m->learned)
+		lacking = NULL;
 	if (lacking)
 		note_dropped(m, key, lacking);
 	if (sl_key_is_list(key)) {
@@ -291,32 +297,48 @@ void sl_profile_to_v2(const struct sl_profile *src, const struct sl_look *look, 
 	}
 }
 
-void sl_profile_merge(const struct sl_profile *const *in, size_t count, const struct sl_look *look,
-		      struct sl_profile *ret, struct sl_strv *notes)
+static void merge_all(struct merge *m, const struct sl_profile *const *in)
 {
-	SL_FREE struct sl_profile *same = sl_xcalloc(count, sizeof(*same));
-	struct merge m = {same, count, look, ret, notes};
+	SL_FREE struct sl_profile *same = sl_xcalloc(m->count, sizeof(*same));
 	int version = 1;
 
-	for (size_t i = 0; i < count; i++)
+	m->in = same;
+	for (size_t i = 0; i < m->count; i++)
 		version = SL_MAX(version, in[i]->version);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < m->count; i++) {
 		if (version != 1) {
-			sl_profile_to_v2(in[i], look, &same[i]);
+			sl_profile_to_v2(in[i], m->look, &same[i]);
 		} else {
 			sl_profile_init(&same[i], version);
 			sl_profile_copy(&same[i], in[i]);
 		}
 	}
-	sl_profile_init(ret, version);
-	sl_profile_copy(ret, &same[0]);
+	sl_profile_init(m->ret, version);
+	sl_profile_copy(m->ret, &same[0]);
 	for (size_t i = 0; i < SL_PROFILE_KEYS; i++)
 		if (sl_key_in_version(&sl_keys[i], version))
-			merge_key(&m, &sl_keys[i]);
-	merge_grants(&m);
-	sl_profile_sort(ret);
-	settle(&m);
-	warn_covered(&m);
-	for (size_t i = 0; i < count; i++)
+			merge_key(m, &sl_keys[i]);
+	merge_grants(m);
+	sl_profile_sort(m->ret);
+	settle(m);
+	warn_covered(m);
+	for (size_t i = 0; i < m->count; i++)
 		sl_profile_release(&same[i]);
+}
+
+void sl_profile_merge(const struct sl_profile *const *in, size_t count, const struct sl_look *look,
+		      struct sl_profile *ret, struct sl_strv *notes)
+{
+	struct merge m = {.count = count, .look = look, .ret = ret, .notes = notes};
+
+	merge_all(&m, in);
+}
+
+void sl_profile_merge_learned(const struct sl_profile *old, const struct sl_profile *learned,
+			      const struct sl_look *look, struct sl_profile *ret, struct sl_strv *notes)
+{
+	const struct sl_profile *const in[] = {old, learned};
+	struct merge m = {.count = 2, .look = look, .ret = ret, .notes = notes, .learned = true};
+
+	merge_all(&m, in);
 }

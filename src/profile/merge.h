@@ -13,6 +13,11 @@
 void sl_profile_merge(const struct sl_profile *const *in, size_t count, const struct sl_look *look,
 		      struct sl_profile *ret, struct sl_strv *notes);
 
+/* The profile old with what was learned added: the same, but that [program] and all else that says what is run and how
+ * are old's, and a limit or [syscalls] allow stays where old has it, raised or extended, and is added nowhere. */
+void sl_profile_merge_learned(const struct sl_profile *old, const struct sl_profile *learned,
+			      const struct sl_look *look, struct sl_profile *ret, struct sl_strv *notes);
+
 /* A version 2 profile with the rights of src. look may be NULL: then an entry of write gives create and
  * delete too where it is a file, which changes nothing but gives a warning at run. */
 void sl_profile_to_v2(const struct sl_profile *src, const struct sl_look *look, struct sl_profile *ret);

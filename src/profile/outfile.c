@@ -57,9 +57,7 @@ static int out_error(struct sl_error *err, int code, const struct sl_outfile *o)
 	return sl_error_errno(err, code, "%s", sl_esc(o->path));
 }
 
-/* The path that a chain of symbolic links at the end of path leads to; what it names need not exist. NULL and
- * errno on failure. */
-static char *follow_links(const char *path)
+char *sl_outfile_target(const char *path)
 {
 	SL_FREE char *target = sl_xstrdup(path);
 
@@ -189,7 +187,7 @@ static int inspect(struct sl_outfile *o)
 		o->uid = st.st_uid;
 		o->gid = st.st_gid;
 	}
-	target = follow_links(o->path);
+	target = sl_outfile_target(o->path);
 	if (!target)
 		return -errno;
 	r = open_directory(o, target);

@@ -170,12 +170,43 @@ static void write_comment(struct sl_strbuf *out, const char *text)
 	sl_strbuf_addch(out, '\n');
 }
 
+#define HEADER_FIRST   "sandlock profile, version "
+#define HEADER_WRITTEN "written by sandlock "
+#define HEADER_PARTIAL "partial: the observation did not see everything"
+
+bool sl_profile_header_owns(const char *line, bool fresh)
+{
+	static const char *const always[] = {"# " HEADER_FIRST, "# " HEADER_PARTIAL};
+	static const char *const own[] = {"# " HEADER_WRITTEN, "# " SL_HEADER_OBSERVED};
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(always); i++)
+		if (!strncmp(line, always[i], strlen(always[i])))
+			return true;
+	for (size_t i = 0; fresh && i < SL_ARRAY_LEN(own); i++)
+		if (!strncmp(line, own[i], strlen(own[i])))
+			return true;
+	return false;
+}
+
+bool sl_profile_text_is_partial(const char *text)
+{
+	for (; *text == '#' || *text == '\n' || *text == '\r'; text = *text ? text + 1 : text) {
+		if (!strncmp(text, "# " HEADER_PARTIAL, strlen("# " HEADER_PARTIAL)))
+			return true;
+		text = strchrnul(text, '\n');
+		if (!*text)
+			break;
+	}
+	return false;
+}
+
 static void write_header(struct sl_strbuf *out, int version, const struct sl_profile_header *header)
 {
 	SL_STRBUF line = SL_STRBUF_INIT;
 	const char *separator = "";
 
-	sl_strbuf_addf(out, "# sandlock profile, version %d\n", version);
+	if (!header->only_partial)
+		sl_strbuf_addf(out, "# " HEADER_FIRST "%d\n", version);
 	if (header->tool_version) {
 		sl_strbuf_addf(&line, "written by %s", header->tool_version);
 		separator = ", ";
@@ -189,7 +220,7 @@ static void write_header(struct sl_strbuf *out, int version, const struct sl_pro
 	if (line.len)
 		write_comment(out, sl_strbuf_str(&line));
 	if (header->partial)
-		write_comment(out, "partial: the observation did not see everything");
+		write_comment(out, HEADER_PARTIAL);
 	for (size_t i = 0; header->notes && i < header->notes->len; i++)
 		write_comment(out, header->notes->items[i]);
 }
