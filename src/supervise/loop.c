@@ -19,6 +19,7 @@
 #define LINGER_S     1.0  /* for what the command left running */
 #define TERM_GRACE_S 1.0  /* between SIGTERM and SIGKILL */
 #define KILL_AGAIN_S 0.02 /* between passes where there is no signal scope */
+#define LOOK_AGAIN_S 0.001 /* for children while the notifier has the word */
 #define FDS_FIXED    3
 #define FDS_MAX	     (FDS_FIXED + SL_CONTROL_FDS_MAX)
 
@@ -101,13 +102,29 @@ static void wake_at_timeout(struct sl_run *run)
 			  timer_settime(timer, 0, &when, NULL) == 0;
 }
 
+/* wait4(2) for the main thread. While the notifier makes a caller do another call, stops of children may be its own:
+ * nothing is taken then, as if there were no news, and we look again soon. */
+static pid_t next_news(struct sl_run *run, pid_t pid, int flags, int *status, struct rusage *usage)
+{
+	pid_t r = 0;
+
+	*status = 0;
+	if (pthread_mutex_trylock(&run->notifier.substitute.lock) == 0) {
+		r = wait4(pid, status, flags | WNOHANG, usage);
+		pthread_mutex_unlock(&run->notifier.substitute.lock);
+	} else {
+		run->look_again = true;
+	}
+	return r;
+}
+
 /* The command stopped: so do we, if we are somebody's job, unless it has been continued in the meantime. */
 static void command_stopped(struct sl_run *run, int sig)
 {
 	int status;
 
 	run->command_stopped = true;
-	if (wait4(run->child.pid, &status, WNOHANG | WCONTINUED, NULL) == run->child.pid) {
+	if (next_news(run, run->child.pid, WCONTINUED, &status, NULL) == run->child.pid) {
 		run->command_stopped = false;
 		if (!WIFCONTINUED(status))
 			command_ended(run, status);
@@ -135,7 +152,8 @@ static bool reap(struct sl_run *run)
 	pid_t pid;
 	int status;
 
-	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage)) > 0) {
+	run->look_again = false;
+	while ((pid = next_news(run, -1, WUNTRACED | WCONTINUED, &status, &usage)) > 0) {
 		bool command = pid == run->child.pid && !run->command_ended;
 
 		if (WIFSTOPPED(status) && let_go(pid, WSTOPSIG(status)))
@@ -163,7 +181,7 @@ static void forward_continue(struct sl_run *run)
 	pid_t group = getpgid(run->child.pid);
 	int status;
 
-	if (wait4(run->child.pid, &status, WNOHANG | WCONTINUED, NULL) == run->child.pid) {
+	if (next_news(run, run->child.pid, WCONTINUED, &status, NULL) == run->child.pid) {
 		if (!WIFCONTINUED(status))
 			command_ended(run, status);
 		run->command_stopped = false;
@@ -231,7 +249,9 @@ static int wait_ms(const struct sl_run *run)
 {
 	double now_s = sl_run_now_s(), next_s = 0;
 
-	if (run->options->timeout_s > 0 && run->phase == SL_PHASE_RUNNING)
+	if (run->look_again)
+		next_s = now_s + LOOK_AGAIN_S;
+	if (run->options->timeout_s > 0 && run->phase == SL_PHASE_RUNNING && !run->look_again)
 		next_s = run->started_s + run->options->timeout_s;
 	if (run->deadline_s > 0 && (next_s <= 0 || run->deadline_s < next_s))
 		next_s = run->deadline_s;

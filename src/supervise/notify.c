@@ -72,6 +72,36 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 		sl_behalf_notify(&n->behalf, listener, notif);
 }
 
+/* sl_substitute_host.defer: while a caller is made to do another call those of others are received, not answered. */
+static void defer(void *arg, const struct seccomp_notif *notif)
+{
+	struct sl_notifier *n = arg;
+
+	if (n->deferred_len == n->deferred_cap) {
+		n->deferred_cap = n->deferred_cap ? 2 * n->deferred_cap : 16;
+		n->deferred = sl_xrealloc(n->deferred, n->deferred_cap * sizeof(*n->deferred));
+	}
+	n->deferred[n->deferred_len++] = *notif;
+}
+
+static void serve(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
+{
+	answer(n, listener, notif);
+	__atomic_store_n(&n->calls, n->calls + 1, __ATOMIC_RELAXED);
+}
+
+/* Answering those may defer more, behind them. */
+static void serve_deferred(struct sl_notifier *n, int listener)
+{
+	for (size_t i = 0; i < n->deferred_len; i++) {
+		struct seccomp_notif notif = n->deferred[i];
+
+		if (sl_notif_valid(listener, notif.id))
+			serve(n, listener, &notif);
+	}
+	n->deferred_len = 0;
+}
+
 static bool no_users(int listener)
 {
 	struct pollfd p = {.fd = listener};
@@ -91,14 +121,15 @@ static void *notifier_main(void *arg)
 		return NULL;
 	sl_notif_set_sync(listener);
 	n->behalf.root_pid = n->child->pid;
+	n->substitute.listener = listener;
 	if (n->observer)
 		sl_observer_set_root(n->observer, n->child->pid);
 	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
 		int r = sl_notif_recv(listener, &notif);
 
 		if (r == 0) {
-			answer(n, listener, &notif);
-			__atomic_store_n(&n->calls, n->calls + 1, __ATOMIC_RELAXED);
+			serve(n, listener, &notif);
+			serve_deferred(n, listener);
 			continue;
 		}
 		/* The caller was killed before we had its call; or no process with the filter is left. */
@@ -106,6 +137,17 @@ static void *notifier_main(void *arg)
 			break;
 	}
 	return NULL;
+}
+
+void sl_notifier_init(struct sl_notifier *n)
+{
+	sl_substitute_host_init(&n->substitute, -EBADF, defer, n);
+}
+
+void sl_notifier_release(struct sl_notifier *n)
+{
+	sl_substitute_host_release(&n->substitute);
+	free(SL_TAKE_PTR(n->deferred));
 }
 
 int sl_notifier_start(struct sl_notifier *n, struct sl_error *err)

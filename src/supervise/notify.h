@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/substitute.h"
 #include "observe/observe.h"
 #include "supervise/behalf.h"
 #include "supervise/child.h"
@@ -19,11 +20,19 @@ struct sl_notifier {
 	struct sl_observer *observer; /* or NULL */
 	struct sl_child *child;	      /* gives the listener */
 
+	struct sl_substitute_host substitute; /* for handlers that make a caller do another call */
+	struct seccomp_notif *deferred;	      /* came meanwhile, still without an answer; in order */
+	size_t deferred_len, deferred_cap;
+
 	uint64_t calls; /* notifications so far, for the progress line; read with relaxed order */
 	bool stop;
 	bool running;
 	pthread_t thread;
 };
+
+/* Before anything else: whoever waits for children needs substitute.lock. */
+void sl_notifier_init(struct sl_notifier *n);
+void sl_notifier_release(struct sl_notifier *n);
 
 /* Start the thread. With the listener not there yet it waits for it, and tells the observer the command's
  * pid. All signals must be blocked in the caller. 0 or -errno with err set. */

@@ -44,6 +44,7 @@ struct sl_run {
 	int wait_status; /* of the command */
 	bool timed_out;
 	bool killer_dismissed; /* nothing is left that it could kill */
+	bool look_again;       /* children may have news that could not be taken */
 	bool watch_listener;   /* no notifier yet: start it when the first notification comes */
 };
 

@@ -200,6 +200,7 @@ static void tear_down(struct sl_run *run)
 	run->outcome->elapsed_s = sl_run_now_s() - run->started_s;
 	sl_status_end(run->options->status_fd, run->outcome, run->err);
 	sl_control_release(&run->control);
+	sl_notifier_release(&run->notifier);
 	sl_signals_release(&run->signals);
 }
 
@@ -230,6 +231,7 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	run.control.who = &run.notifier.behalf;
 	run.control.name = run.name;
 	run.control.started = time(NULL);
+	sl_notifier_init(&run.notifier);
 	sl_progress_init(&run.progress, options->progress, run.started_s);
 	run_command(&run);
 	tear_down(&run);
