@@ -106,7 +106,7 @@ int sl_view_chmodat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 	if (!sl_vperm_owner(c, &st))
 		return -EPERM;
 	r = sl_vcopy_up(n, SL_VCOPY_ALL);
-	n->guarded |= r == 0;
+	n->attrs |= r == 0;
 	return r < 0 ? r : sl_vnode_own(n, st.st_uid, st.st_gid, allowed_mode(c, st.st_gid, mode & 07777));
 }
 
@@ -147,7 +147,7 @@ int sl_view_chownat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 	if (uid == st.st_uid && gid == st.st_gid && mode == st.st_mode)
 		return 0;
 	r = sl_vcopy_up(n, SL_VCOPY_ALL);
-	n->guarded |= r == 0;
+	n->attrs |= r == 0;
 	return r < 0 ? r : sl_vnode_own(n, uid, gid, mode & 07777);
 }
 

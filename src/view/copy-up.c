@@ -309,7 +309,7 @@ int sl_vcopy_up(struct sl_vnode *n, off_t limit)
 	r = make_object(n, lower, limit, &obj, &fd);
 	if (r < 0)
 		return r;
-	sl_vnode_set_obj(n, obj);
+	sl_vnode_set_object(n, obj);
 	n->standin = !S_ISREG(n->mode) && !S_ISDIR(n->mode) && !S_ISLNK(n->mode);
 	r = copy_attributes(n, lower, &st);
 	if (r == 0 && fd >= 0)
@@ -324,7 +324,7 @@ int sl_vcopy_up(struct sl_vnode *n, off_t limit)
 void sl_vcopy_drop(struct sl_vnode *n)
 {
 	sl_vstore_remove(&n->view->store, n->obj);
-	sl_vnode_set_obj(n, 0);
+	sl_vnode_set_object(n, 0);
 	n->standin = false;
 	n->foreign = false;
 	n->mode &= S_IFMT;

@@ -15,84 +15,6 @@ bool sl_view_is_changed(const struct sl_view *v)
 	return v->store.last; /* nothing is changed without an object: a name gone is a changed directory */
 }
 
-void sl_view_watch(struct sl_view *v)
-{
-	v->met_change = false;
-}
-
-bool sl_view_met_change(const struct sl_view *v)
-{
-	return v->met_change;
-}
-
-/* ---- places ---- */
-
-static int last_object(struct sl_vwalk *w)
-{
-	int r;
-
-	if (w->last == SL_VWALK_DOTDOT) {
-		w->node = sl_vnode_use(w->dir->parent ? w->dir->parent : w->dir);
-		return 0;
-	}
-	if (w->last != SL_VWALK_NORM) {
-		if (!w->node)
-			w->node = sl_vnode_use(w->dir);
-		return 0;
-	}
-	r = sl_vnode_lookup(w->dir, w->name, &w->node);
-	return r == -ENOENT ? 0 : r;
-}
-
-int sl_view_resolve(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
-		    uint64_t resolve, struct sl_view_place *ret)
-{
-	int walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : SL_VWALK_FOLLOW;
-	SL_VWALK w = {0};
-	int r;
-
-	if (flags & AT_EMPTY_PATH)
-		walk |= SL_VWALK_EMPTY;
-	if (flags & SL_VIEW_LAST)
-		walk = SL_VWALK_PARENT;
-	else if (flags & SL_VIEW_CREATE)
-		walk |= SL_VWALK_CREATE;
-	r = sl_vwalk(c, at, path, walk, resolve, &w);
-	if (r == 0 && flags & SL_VIEW_LAST)
-		r = last_object(&w);
-	if (r < 0)
-		return r;
-	*ret = (struct sl_view_place){.slash = w.slash};
-	if (w.dir && w.last == SL_VWALK_NORM) {
-		ret->dir = sl_view_reference(w.dir);
-		memcpy(ret->name, w.name, sizeof(ret->name));
-	}
-	if (w.node)
-		ret->file = sl_view_reference(w.node);
-	return 0;
-}
-
-void sl_view_place_release(struct sl_view_place *p)
-{
-	sl_view_close(p->dir);
-	sl_view_close(p->file);
-	*p = (struct sl_view_place){0};
-}
-
-int sl_view_place_path(const struct sl_view_place *p, char **ret)
-{
-	SL_FREE char *dir = NULL;
-	int r;
-
-	if (!p->dir)
-		return sl_view_path(p->file, ret);
-	r = sl_view_path(p->dir, &dir);
-	if (r < 0)
-		return r;
-	*ret = sl_xasprintf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, p->name);
-	return 0;
-}
-
 /* ---- from real descriptors ---- */
 
 /* The path of a descriptor, malloc'd; "" where it has none. *ret_gone: it has no name any more. */
@@ -139,7 +61,7 @@ static int find_upper(struct sl_view *v, const struct stat *st, const char *numb
 	char *end;
 	unsigned long obj = strtoul(number, &end, 16);
 
-	n = end != number && !*end && obj <= UINT32_MAX ? sl_vnode_by_obj(v, (uint32_t)obj) : NULL;
+	n = end != number && !*end && obj <= UINT32_MAX ? sl_vnode_of_object(v, (uint32_t)obj) : NULL;
 	if (!n || sl_vstore_stat(&v->store, n->obj, &own) < 0 || own.st_dev != st->st_dev ||
 	    own.st_ino != st->st_ino)
 		return -ENOENT;
@@ -192,7 +114,7 @@ static int lower_child(struct sl_vnode *dir, const char *name, struct sl_vnode *
 }
 
 /* By component: a directory on the way may have been moved in the view. */
-int sl_vnode_find_lower(struct sl_view *v, const char *path, struct sl_vnode **ret)
+int sl_vnode_at_lower(struct sl_view *v, const char *path, struct sl_vnode **ret)
 {
 	SL_VNODE *n = sl_vnode_use(v->root);
 
@@ -237,7 +159,7 @@ int sl_view_find(struct sl_view *v, int fd, struct sl_view_file **ret)
 	} else {
 		r = gone ? -EXDEV : real_path_of(v->lower, &root, &gone);
 		rest = r < 0 ? NULL : below(path, root);
-		if (r < 0 || !rest || sl_vnode_find_lower(v, rest, &n) < 0)
+		if (r < 0 || !rest || sl_vnode_at_lower(v, rest, &n) < 0)
 			return -EXDEV;
 		/* In another mount namespace the name leads elsewhere. */
 		r = sl_vnode_lower_fd(n);
@@ -329,7 +251,7 @@ int sl_view_hide(struct sl_view *v, const char *path)
 	name = name ? name + 1 : path;
 	if (!*name)
 		return -EINVAL;
-	r = sl_vnode_find_lower(v, dir, &n);
+	r = sl_vnode_at_lower(v, dir, &n);
 	if (r < 0)
 		return r;
 	if (!sl_vnode_is_dir(n) || sl_ventry_find(n, name))

@@ -9,41 +9,10 @@
 #ifndef SL_VIEW_HANDLE_H
 #define SL_VIEW_HANDLE_H
 
-#include <limits.h>
-
 #include "view/view.h"
 
 /* Was anything changed at all? Does not become false again. */
 bool sl_view_is_changed(const struct sl_view *v);
-
-/* Did one of the calls since sl_view_watch() meet a change? A name that was given or taken away, an object
- * with a copy in the upper or with other links, a directory that was moved and left by "..", or search
- * permission that was changed. Where not, the kernel's own call on the lower has the same outcome, errors
- * included. */
-void sl_view_watch(struct sl_view *v);
-bool sl_view_met_change(const struct sl_view *v);
-
-enum sl_view_resolve_flags {			       /* beside AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH */
-			     SL_VIEW_LAST = 1 << 24,   /* as mkdir, unlink and rename: the last name is not
-							  followed, may be missing */
-			     SL_VIEW_CREATE = 1 << 25, /* as open with O_CREAT: followed, may be missing */
-};
-
-/* Where a path leads. */
-struct sl_view_place {
-	struct sl_view_file *dir;  /* O_PATH: of the last name; NULL for "/", "..", ".", "" or a magic link */
-	struct sl_view_file *file; /* O_PATH: the object; NULL: there is none */
-	char name[NAME_MAX + 2];   /* the last name after all links; "" without dir */
-	bool slash;		   /* slashes follow it */
-};
-
-/* Resolve a path; resolve: RESOLVE_* of openat2(2). -errno, *ret then holds nothing. */
-int sl_view_resolve(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
-		    uint64_t resolve, struct sl_view_place *ret);
-void sl_view_place_release(struct sl_view_place *p);
-
-/* The absolute path of the place in the view, malloc'd. -ENOENT: in a directory that was removed. */
-int sl_view_place_path(const struct sl_view_place *p, char **ret);
 
 /* The object of the view behind a real descriptor of a lower or an upper object, as an O_PATH file. -EXDEV:
  * none of the view's (a pipe, a file of another mount namespace, one that was removed from the lower);

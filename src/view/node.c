@@ -132,7 +132,21 @@ struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, c
 	return NULL;
 }
 
-struct sl_vnode *sl_vnode_by_obj(const struct sl_view *v, uint32_t obj)
+struct sl_vnode *sl_vnode_of_lower(const struct sl_view *v, dev_t dev, ino_t ino)
+{
+	return sl_vnode_find(v, &(struct stat){.st_dev = dev, .st_ino = ino, .st_mode = S_IFREG}, NULL);
+}
+
+bool sl_vnode_any_name(const struct sl_vnode *n, struct sl_vnode **ret_dir, const char **ret_name)
+{
+	if (!n->self || n->self->clean)
+		return false;
+	*ret_dir = n->self->dir;
+	*ret_name = n->self->name;
+	return true;
+}
+
+struct sl_vnode *sl_vnode_of_object(const struct sl_view *v, uint32_t obj)
 {
 	size_t page = obj / SL_VOBJ_PAGE;
 
@@ -153,7 +167,7 @@ static struct sl_vobj_page *page_of(struct sl_view *v, size_t page)
 	return v->objs[page];
 }
 
-void sl_vnode_set_obj(struct sl_vnode *n, uint32_t obj)
+void sl_vnode_set_object(struct sl_vnode *n, uint32_t obj)
 {
 	struct sl_view *v = n->view;
 
@@ -196,7 +210,7 @@ static void node_free(struct sl_vnode *n)
 	}
 	if (n->obj) {
 		sl_vstore_remove(&v->store, n->obj);
-		sl_vnode_set_obj(n, 0);
+		sl_vnode_set_object(n, 0);
 	}
 	free(n->lower);
 	free(n);
@@ -315,7 +329,7 @@ int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl
 	if (r < 0)
 		return r;
 	n = node_new(v);
-	sl_vnode_set_obj(n, obj);
+	sl_vnode_set_object(n, obj);
 	n->mode = type & S_IFMT;
 	n->dev = dir->dev;
 	n->ino = st.st_dev == dir->dev ? st.st_ino : v->next_ino++;
@@ -389,12 +403,10 @@ int sl_vnode_lookup(struct sl_vnode *dir, const char *name, struct sl_vnode **re
 
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	dir->view->met_change |= dir->dead || !dir->lower;
 	if (dir->dead)
 		return -ENOENT;
 	e = sl_ventry_find(dir, name);
 	if (e) {
-		dir->view->met_change |= !e->clean;
 		if (!e->node)
 			return -ENOENT;
 		*ret = sl_vnode_use(e->node);

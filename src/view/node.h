@@ -59,7 +59,7 @@ struct sl_vnode {
 	bool dead;	 /* a removed directory */
 	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
 	bool kept;	 /* pinned for differing from the lower */
-	bool guarded;	 /* who may do what with it was changed in the view */
+	bool attrs;	 /* mode, owner or access list were changed: it lets others in than the lower's */
 	uint32_t staged; /* number in the merge's staging directory */
 };
 
@@ -89,9 +89,7 @@ struct sl_view {
 	size_t nodes_cap, nodes_len;
 	struct sl_vobj_page **objs; /* nodes by their number in the upper */
 	size_t objs_cap;
-	bool met_change; /* see sl_view_watch() */
-	dev_t proc_dev;	 /* of the lower's /proc; 0: there is none */
-	ino_t next_ino;	 /* for objects of an upper on another device */
+	ino_t next_ino; /* for objects of an upper on another device */
 	void (*moved)(struct sl_view_file *f, void *arg);
 	void *moved_arg;
 	int protected_symlinks, protected_hardlinks, protected_regular, protected_fifos; /* fs.protected_* */
@@ -119,18 +117,26 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl_vnode *dir,
 		   struct sl_vnode **ret);
 
-/* The node of a number in the upper; NULL. */
-struct sl_vnode *sl_vnode_by_obj(const struct sl_view *v, uint32_t obj);
+/* The node of a number in the upper, not used by the caller; NULL. */
+struct sl_vnode *sl_vnode_of_object(const struct sl_view *v, uint32_t obj);
 
-/* Give the node its number in the upper; 0: none any more. */
-void sl_vnode_set_obj(struct sl_vnode *n, uint32_t obj);
+void sl_vnode_set_object(struct sl_vnode *n, uint32_t obj);
 
-/* The node that stands for a lower object, by its numbers and, for directories, its lower path; NULL. */
+/* The node that stands for a lower object, by its numbers and, for directories, its lower path, not used by
+ * the caller; NULL. */
 struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, const char *lower);
 
-/* The node of a lower object by its path in the lower, whatever became of it in the view. Used once by the
- * caller. -errno. */
-int sl_vnode_find_lower(struct sl_view *v, const char *path, struct sl_vnode **ret);
+/* The node of a lower file by its numbers, not used by the caller; NULL. */
+struct sl_vnode *sl_vnode_of_lower(const struct sl_view *v, dev_t dev, ino_t ino);
+
+/* The node that stands for what the lower has at a path below its root ("" is the root; no "." or ".."; no
+ * symbolic link is followed), under whatever name the view has it now; what the view removed has no link.
+ * Used once by the caller. -errno. */
+int sl_vnode_at_lower(struct sl_view *v, const char *path, struct sl_vnode **ret);
+
+/* A name of an object in the view: dir, not used by the caller, and the entry's name. False where it has none
+ * that the view gave. */
+bool sl_vnode_any_name(const struct sl_vnode *n, struct sl_vnode **ret_dir, const char **ret_name);
 
 /* A name of the lower's, which the view hides without counting as a change. dir has a lower. */
 void sl_vnode_hide(struct sl_vnode *dir, const char *name);

@@ -183,6 +183,15 @@ static int open_new(const struct sl_view_ctx *c, struct sl_vnode *dir, const cha
 	return 0;
 }
 
+int sl_view_reopen(const struct sl_view_ctx *c, struct sl_view_file *f, int flags, struct sl_view_file **ret)
+{
+	struct sl_vwalk w = {.node = f->node}; /* used by f */
+
+	if (flags & O_CREAT || flags & TMPFILE_BIT)
+		return -EINVAL;
+	return open_existing(c, &w, flags & O_PATH ? flags & PATH_FLAGS : flags, ret);
+}
+
 static int open_tmpfile(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
 			mode_t mode, uint64_t resolve, struct sl_view_file **ret)
 {

@@ -4,7 +4,6 @@
 #include "view/view.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -13,18 +12,6 @@
 
 /* Numbers shown for objects of an upper on another device: above what file systems give. */
 #define FIRST_OWN_INO ((ino_t)1 << 62)
-
-/* The device of /proc; 0: there is none. */
-static dev_t find_proc(int lower)
-{
-	SL_CLOSE int fd = openat(lower, "proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct statfs fs;
-	struct stat st;
-
-	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(fd, &st) < 0)
-		return 0;
-	return st.st_dev;
-}
 
 int sl_view_new(int lower, int upper, struct sl_view **ret)
 {
@@ -44,7 +31,6 @@ int sl_view_new(int lower, int upper, struct sl_view **ret)
 		return r;
 	}
 	sl_vperm_read_settings(v);
-	v->proc_dev = find_proc(v->lower);
 	*ret = v;
 	return 0;
 }
@@ -112,7 +98,7 @@ static int untouched_path(struct sl_vnode *n, char **ret)
 	const char *name = strrchr(n->lower, '/');
 	SL_FREE char *above = sl_xstrndup(n->lower, name ? (size_t)(name - n->lower) : 0), *dir = NULL;
 	SL_VNODE *parent = NULL;
-	int r = sl_vnode_find_lower(n->view, above, &parent);
+	int r = sl_vnode_at_lower(n->view, above, &parent);
 
 	if (r < 0 || (r = dir_path(parent, &dir)) < 0)
 		return r;

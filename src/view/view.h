@@ -35,6 +35,20 @@ struct sl_view_creds {
 	uint64_t caps;
 };
 
+/* What a walk met, where the caller wants to know. Set to zero before; text is the caller's to free. */
+struct sl_view_trail {
+	/* A name on the way is not the lower's, or a directory on it lets others in than the lower's. Where
+	 * not, and the object itself is unchanged, the kernel's own call has the same outcome, errors
+	 * included. */
+	bool moved;
+	/* A file system that the walk does not enter (procfs means something else to each process): where a
+	 * name below its root is asked for, the call ends with SL_VIEW_ELSEWHERE, and text is the absolute
+	 * path of what would have been walked, symbolic links met so far resolved. */
+	dev_t closed_dev;
+	char *text;
+};
+#define SL_VIEW_ELSEWHERE (-5000) /* no errno */
+
 /* For whom a call is made. All members are the caller's and stay so. */
 struct sl_view_ctx {
 	struct sl_view *view;
@@ -42,13 +56,7 @@ struct sl_view_ctx {
 	struct sl_view_file *cwd;
 	const struct sl_view_creds *creds;
 	mode_t umask;
-	/* Where a symbolic link of /proc leads for who asks; NULL: as for us. lower: its path below the
-	 * lower's root; fd: O_PATH, of the link. 0 with *ret_text, malloc'd: what it says. 1 with *ret_file,
-	 * which the walk closes: it leads there without a path, as magic links do. -errno: the call fails
-	 * with it. */
-	int (*follow)(const struct sl_view_ctx *c, const char *lower, int fd, char **ret_text,
-		      struct sl_view_file **ret_file);
-	void *arg;
+	struct sl_view_trail *trail; /* or NULL */
 };
 
 /* Make a view. lower and upper are directories, duplicated here; the upper must be empty and nobody else's.
@@ -77,6 +85,9 @@ int sl_view_fd(const struct sl_view_file *f);
 /* openat2(2); flags and mode as for open(2), resolve: RESOLVE_*. O_TMPFILE too. */
 int sl_view_openat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
 		   mode_t mode, uint64_t resolve, struct sl_view_file **ret);
+
+/* Open what f stands for anew, as an open of /proc/self/fd/N does. flags without O_CREAT and O_TMPFILE. */
+int sl_view_reopen(const struct sl_view_ctx *c, struct sl_view_file *f, int flags, struct sl_view_file **ret);
 
 /* Names of a directory. pos is 0 at the start, else what the last call left; each open directory lists what
  * was there when its position 0 was read. Returns 1 with an entry, 0 at the end. name points into f, until

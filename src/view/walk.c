@@ -49,6 +49,13 @@ int sl_vnode_target(struct sl_vnode *n, char **ret)
 	return 0;
 }
 
+/* The names from here on are not the lower's. */
+static void left_lower(const struct walk *w)
+{
+	if (w->c->trail)
+		w->c->trail->moved = true;
+}
+
 /* Make node the directory where the walk stands. */
 static int step(struct walk *w, struct sl_vnode *node)
 {
@@ -69,26 +76,33 @@ static int step_up(struct walk *w)
 {
 	if (w->cur == w->root)
 		return w->resolve & RESOLVE_BENEATH ? -EXDEV : 0;
-	w->c->view->met_change |= w->cur->self && !w->cur->self->clean;
+	if (w->cur->self && !w->cur->self->clean)
+		left_lower(w);
 	return w->cur->parent ? step(w, w->cur->parent) : 0;
 }
 
-/* nd_jump_link(): the walk stands there at once, on a file perhaps. */
-static int jump(struct walk *w, struct sl_view_file *to)
+/* Does the walk end here, before a name of a file system that it does not enter? */
+static bool at_closed(const struct walk *w, const char *name)
 {
-	int r;
+	struct sl_view_trail *trail = w->c->trail;
 
-	if (w->resolve & RESOLVE_NO_MAGICLINKS)
-		r = -ELOOP;
-	else if (w->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
-		r = -EXDEV;
-	else
-		r = step(w, to->node);
-	w->c->view->met_change |= r == 0 && to->node->obj;
-	if (r == 0 && !sl_vnode_is_dir(w->cur) && w->next[strspn(w->next, "/")])
-		r = -ENOTDIR;
-	sl_view_close(to);
-	return r;
+	if (!trail || !trail->closed_dev || w->cur->dev != trail->closed_dev || !w->cur->lower)
+		return false;
+	free(trail->text);
+	trail->text = sl_xasprintf("/%s/%s%s", w->cur->lower, name, w->next);
+	return true;
+}
+
+/* The object of a name where the walk stands. */
+static int look_up(const struct walk *w, const char *name, struct sl_vnode **ret)
+{
+	const struct sl_ventry *e = w->c->trail ? sl_ventry_find(w->cur, name) : NULL;
+
+	if (at_closed(w, name))
+		return SL_VIEW_ELSEWHERE;
+	if (w->cur->dead || !w->cur->lower || (e && !e->clean))
+		left_lower(w);
+	return sl_vnode_lookup(w->cur, name, ret);
 }
 
 /* Replace the link by what it says, before the rest. The walk stands in the link's directory. */
@@ -104,17 +118,7 @@ static int follow(struct walk *w, struct sl_vnode *link, bool trailing)
 		return r;
 	if (w->resolve & RESOLVE_NO_SYMLINKS)
 		return -ELOOP;
-	if (w->c->follow && link->lower && link->dev == w->c->view->proc_dev) {
-		struct sl_view_file *to = NULL;
-
-		r = sl_vnode_lower_fd(link);
-		if (r >= 0)
-			r = w->c->follow(w->c, link->lower, r, &target, &to);
-		if (r > 0)
-			return jump(w, to);
-	} else {
-		r = sl_vnode_target(link, &target);
-	}
+	r = sl_vnode_target(link, &target);
 	if (r < 0)
 		return r;
 	if (!*target)
@@ -140,7 +144,8 @@ static int take_name(struct walk *w, struct sl_vwalk *ret)
 		ret->last = SL_VWALK_DOT;
 	else if (strcmp(ret->name, "..") == 0)
 		ret->last = SL_VWALK_DOTDOT;
-	w->c->view->met_change |= w->cur->guarded;
+	if (w->cur->attrs)
+		left_lower(w);
 	return sl_vperm(w->c, w->cur, X_OK);
 }
 
@@ -153,7 +158,7 @@ static int walk_middle(struct walk *w, const struct sl_vwalk *name)
 		return 0;
 	if (name->last == SL_VWALK_DOTDOT)
 		return step_up(w);
-	r = sl_vnode_lookup(w->cur, name->name, &node);
+	r = look_up(w, name->name, &node);
 	if (r < 0)
 		return r;
 	if (S_ISLNK(node->mode))
@@ -169,6 +174,8 @@ static int walk_last(struct walk *w, struct sl_vwalk *ret)
 
 	ret->slash = *w->next == '/';
 	if (w->flags & SL_VWALK_PARENT) {
+		if (ret->last == SL_VWALK_NORM && at_closed(w, ret->name))
+			return SL_VIEW_ELSEWHERE;
 		ret->dir = sl_vnode_use(w->cur);
 		return 0;
 	}
@@ -180,7 +187,7 @@ static int walk_last(struct walk *w, struct sl_vwalk *ret)
 	}
 	if (w->flags & SL_VWALK_CREATE && ret->slash)
 		return -EISDIR;
-	r = sl_vnode_lookup(w->cur, ret->name, &node);
+	r = look_up(w, ret->name, &node);
 	if (r == -ENOENT && w->flags & SL_VWALK_CREATE) {
 		ret->dir = sl_vnode_use(w->cur);
 		return 0;
@@ -208,8 +215,6 @@ static int walk_all(struct walk *w, struct sl_vwalk *ret)
 		return r;
 	for (;;) {
 		if (!w->next[strspn(w->next, "/")]) {
-			if (!sl_vnode_is_dir(w->cur) && (*w->next || w->flags & SL_VWALK_DIRECTORY))
-				return -ENOTDIR;
 			ret->last = SL_VWALK_ROOT;
 			ret->node = sl_vnode_use(w->cur);
 			return 0;
@@ -229,24 +234,6 @@ static int walk_all(struct walk *w, struct sl_vwalk *ret)
 	}
 }
 
-static bool has_changed_names(const struct sl_vnode *dir)
-{
-	const struct sl_ventry *e = sl_vnode_is_dir(dir) ? dir->entries : NULL;
-
-	while (e && e->clean)
-		e = e->next;
-	return e;
-}
-
-/* Is what the path leads to as the lower has it? */
-static void note_change(const struct sl_vwalk *w)
-{
-	const struct sl_vnode *n = w->node;
-
-	if (n)
-		n->view->met_change |= n->obj || n->links_delta || n->dead || has_changed_names(n);
-}
-
 int sl_vwalk(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
 	     uint64_t resolve, struct sl_vwalk *ret)
 {
@@ -263,7 +250,6 @@ int sl_vwalk(const struct sl_view_ctx *c, struct sl_view_file *at, const char *p
 	if (!*path) {
 		ret->last = SL_VWALK_ROOT;
 		ret->node = sl_vnode_use(start);
-		note_change(ret);
 		return 0;
 	}
 	w.root = resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH) ? start : c->root->node;
@@ -279,8 +265,6 @@ int sl_vwalk(const struct sl_view_ctx *c, struct sl_view_file *at, const char *p
 	free(w.text);
 	if (r < 0)
 		sl_vwalk_release(ret);
-	else
-		note_change(ret);
 	return r;
 }
 

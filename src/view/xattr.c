@@ -78,7 +78,7 @@ static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const c
 	    (r = check_presence(n, name, xattr_flags)) < 0 || (r = sl_vcopy_up(n, SL_VCOPY_ALL)) < 0 ||
 	    (r = sl_vstore_gate(&c->view->store)) < 0)
 		return r;
-	n->guarded = true; /* for ACLs */
+	n->attrs = true; /* for ACLs */
 	return sl_vnode_attr_fd(n);
 }
 
