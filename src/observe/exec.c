@@ -148,7 +148,7 @@ static int load_elf(struct sl_event *e, int fd, const void *header, size_t len)
 		Elf32_Ehdr elf32;
 
 		memcpy(&elf32, header, sizeof(elf32));
-		sl_event_note(e, true, "a 32-bit program was started: its system calls are refused");
+		sl_event_note(e, false, "a 32-bit program was started: its system calls are refused");
 		r = elf32_interpreter(fd, &elf32, path, sizeof(path));
 	} else if (elf.e_machine != NATIVE_MACHINE) {
 		return -ENOEXEC;

@@ -26,6 +26,9 @@ import pytest
 PROGRAMS = pathlib.Path(__file__).resolve().parent.parent / "programs"
 DEFAULT_TIMEOUT_S = 120
 RIGHTS = ("read", "list", "exec", "write", "create", "delete")
+# Which of its two ways learn goes in a run of these tests: on the copy-on-write view, or in place.
+IN_PLACE = os.environ.get("SANDLOCK_LEARN", "in-place") == "in-place"
+LEARN_MODE = ("learn", "--in-place") if IN_PLACE else ("learn",)
 # What learn may say on the standard error besides warnings: everything of ours begins so.
 PREFIX = "sandlock: "
 
@@ -197,9 +200,9 @@ class Box:
         return self.call([self.sandlock, *arguments], **options)
 
     def learn(self, command, *options, check=True, profile=None, **call):
-        """Learn in place: (result, path of the profile, parsed profile or None where none was written)."""
+        """Learn: (result, path of the profile, parsed profile or None where none was written)."""
         path = pathlib.Path(profile) if profile else self.new_profile()
-        result = self.tool("learn", "--in-place", "-o", path, *options, "--", *command, **call)
+        result = self.tool(*LEARN_MODE, "-o", path, *options, "--", *command, **call)
         if check:
             assert result.status == 0, result.describe()
         parsed = Profile(path, self.home) if path.exists() else None
@@ -234,9 +237,9 @@ class Box:
                     child.unlink()
             subprocess.run(["cp", "-a", f"{self.top}/saved/{name}/.", target], check=True)
 
-    def snapshot(self, ignore=()):
+    def snapshot(self, ignore=(), exact=False):
         """{relative path: what is there}: kind, mode, owner, content or target. `ignore`: patterns whose content may differ,
-        or, with a leading "!", that are left out with all below."""
+        or, with a leading "!", that are left out with all below. exact: times, links and extended attributes too."""
         found = {}
         contents = [re.compile(p) for p in ignore if not p.startswith("!")]
         left_out = [re.compile(p[1:]) for p in ignore if p.startswith("!")]
@@ -247,17 +250,25 @@ class Box:
                 if any(p.search(relative) for p in left_out):
                     continue
                 found[relative] = describe(path, any(p.search(relative) for p in contents))
+                if exact:
+                    found[relative] += describe_inode(path)
             names[:] = [n for n in names if str(pathlib.Path(directory, n).relative_to(self.box)) in found]
         return found
 
-    def replays(self, command, *, status=0, stdin=None, normal=None, ignore=(), options=(), run_options=(), denied=(), allow_messages=(), siblings=True, **call):  # fmt: skip
-        """Learn the command in place, put everything back, run the profile alone, and compare status, output and tree. Then
-        show that the profile refuses what the command did not use. Returns the parsed profile.
+    def replays(self, command, *, status=0, stdin=None, normal=None, ignore=(), options=(), run_options=(), denied=(), allow_messages=(), siblings=True, bare=None, **call):  # fmt: skip
+        """Run the command bare, learn it, run the profile alone, each from the same start, and compare status, output and
+        tree. On the view learn must leave the tree as it was. Then show that the profile refuses what the command did not
+        use. Returns the parsed profile. bare: what to run bare instead.
 
         normal: a function that takes out of an output what differs from run to run. ignore: see snapshot().
         allow_messages: patterns of messages of learn that are expected. denied: more ("HOW", path) to be refused."""
         normal = normal or (lambda text: text)
         self.save()
+        bare = self.call(bare or command, stdin=stdin, **call)
+        assert bare.status == status, f"bare: {bare.describe()}"
+        after_bare = self.snapshot(ignore)
+        self.restore()
+        before = self.snapshot(exact=True)
         keep = ["--keep-failed"] if status and "--keep-failed" not in options else []
         learned, path, profile = self.learn(command, "-v", *keep, *options, check=False, stdin=stdin, **call)
         assert learned.status == status, f"learn: {learned.describe()}"
@@ -267,15 +278,22 @@ class Box:
         warnings = [m for m in warnings if not any(re.search(p, m) for p in allow_messages)]
         assert not warnings, f"unexpected warnings {warnings}\n{context}"
         assert not profile.partial, context
-        after_learn = self.snapshot(ignore)
-        self.restore()
+        assert normal(learned.stdout) == normal(bare.stdout), f"stdout differs:\n{bare.describe()}\n{context}"
+        assert normal(learned.stderr) == normal(bare.stderr), f"stderr differs:\n{bare.describe()}\n{context}"
+        if IN_PLACE:
+            after_learn = self.snapshot(ignore)
+            assert after_learn == after_bare, f"trees differ:\n{difference(after_bare, after_learn)}\n{context}"
+            self.restore()
+        else:
+            after_learn = self.snapshot(exact=True)
+            assert after_learn == before, f"learn changed:\n{difference(before, after_learn)}\n{context}"
         ran = self.run(path, (), *run_options, stdin=stdin, **call)
         assert ran.status == status, f"run: {ran.describe()}\nprofile:\n{context}"
         assert not ran.messages, f"run said {ran.messages}\n{context}"
-        assert normal(ran.stdout) == normal(learned.stdout), f"stdout differs:\n{ran.describe()}\n{context}"
-        assert normal(ran.stderr) == normal(learned.stderr), f"stderr differs:\n{ran.describe()}\n{context}"
+        assert normal(ran.stdout) == normal(bare.stdout), f"stdout differs:\n{ran.describe()}\n{context}"
+        assert normal(ran.stderr) == normal(bare.stderr), f"stderr differs:\n{ran.describe()}\n{context}"
         after_run = self.snapshot(ignore)
-        assert after_run == after_learn, f"trees differ:\n{difference(after_learn, after_run)}\n{context}"
+        assert after_run == after_bare, f"trees differ:\n{difference(after_bare, after_run)}\n{context}"
         self.restore()
         self.refuses(profile, denied, siblings=siblings)
         return profile
@@ -375,11 +393,19 @@ def describe(path, without_content):
     return (kind, st.st_uid, st.st_gid)
 
 
+def describe_inode(path):
+    """What only somebody who looks closely sees of an object."""
+    st = path.lstat()
+    links = not stat.S_ISDIR(st.st_mode) and st.st_nlink
+    names = os.listxattr(path, follow_symlinks=False)
+    return (st.st_ino, links, st.st_mtime_ns, st.st_ctime_ns, st.st_size, [(n, os.getxattr(path, n, follow_symlinks=False)) for n in names])
+
+
 def difference(a, b):
     lines = []
     for path in sorted(a.keys() | b.keys()):
         if a.get(path) != b.get(path):
-            lines.append(f"{path}: after learn {a.get(path)}, after run {b.get(path)}")
+            lines.append(f"{path}: first {a.get(path)}, then {b.get(path)}")
     return "\n".join(lines[:40])
 
 

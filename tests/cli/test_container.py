@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from conftest import LEARN_MODE
+
 WORK = """
 set -e
 cp /etc/hostname copy
@@ -34,6 +36,7 @@ def inside(box, *command, **more):
 def test_R11_the_container_refuses_what_it_should(box):
     probe = """
 import ctypes, os
+
 libc = ctypes.CDLL(None, use_errno=True)
 for name, call in (("pidfd_getfd", 438), ("fchmodat2", 452), ("unshare", 272)):
     print(name, libc.syscall(call, -1, 0, 0, 0), os.strerror(ctypes.get_errno()))
@@ -44,7 +47,7 @@ for name, call in (("pidfd_getfd", 438), ("fchmodat2", 452), ("unshare", 272)):
 
 def test_R11_learn_and_run_in_a_container(box):
     profile = box.out / "container.toml"
-    learned = inside(box, box.sandlock, "learn", "--in-place", "-o", profile, "--", "/bin/sh", "-c", WORK)
+    learned = inside(box, box.sandlock, *LEARN_MODE, "-o", profile, "--", "/bin/sh", "-c", WORK)
     assert learned.returncode == 0, learned.stderr
     assert learned.stdout == "child\n640 2\n"
     for name in ("moved", "linked"):
@@ -75,7 +78,7 @@ for what in (lambda: os.fchmod(f, 0o600), lambda: os.chmod("target", 0o600), lam
     assert target.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("options", [("run", "-r", "/"), ("learn", "--in-place", "--keep-failed", "-o", "/dev/null")])
+@pytest.mark.parametrize("options", [("run", "-r", "/"), (*LEARN_MODE, "--keep-failed", "-o", "/dev/null")])
 def test_R11_status_and_killing_in_a_container(box, options):
     assert inside(box, box.sandlock, *options, "--", "/bin/sh", "-c", "exit 7").returncode == 7
     left = inside(box, box.sandlock, *options, "-t" if options[0] == "run" else "--timeout", "1", "--", "/bin/sh", "-c", "setsid sleep 300 & sleep 300")
@@ -85,6 +88,7 @@ def test_R11_status_and_killing_in_a_container(box, options):
 def test_R11_sockets_in_a_container(box):
     script = """
 import socket
+
 server = socket.socket(socket.AF_UNIX)
 server.bind("server.sock")
 server.listen()

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from conftest import LEARN_MODE
+
 PYTHON = "/usr/bin/python3"
 
 
@@ -361,7 +363,7 @@ def test_L2_shell_on_a_terminal(shell, box, terminal):
     profile = box.new_profile()
     options = ["--norc", "-i"] if shell == "bash" else ["-i"]
     keep = ["--keep-failed"]
-    session([box.sandlock, "learn", "--in-place", *keep, "-o", profile, "--", shell, *options])
+    session([box.sandlock, *LEARN_MODE, *keep, "-o", profile, "--", shell, *options])
     assert not re.search(r'"/dev/pts/\d', profile.read_text()), profile.read_text()
     box.restore()
     hold = terminal(["cat"])  # so that the number differs
@@ -399,7 +401,7 @@ def test_L2_on_a_terminal(name, box, terminal):
         return box.snapshot(ignore=(r"\.db$",))
 
     profile = box.new_profile()
-    learned = session([box.sandlock, "learn", "--in-place", "-o", profile, "--", *command])
+    learned = session([box.sandlock, *LEARN_MODE, "-o", profile, "--", *command])
     box.restore()
     hold = terminal(["cat"])  # so that the number differs
     assert session([box.sandlock, "run", "-p", profile]) == learned

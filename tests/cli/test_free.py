@@ -3,6 +3,8 @@
 import pathlib
 import subprocess
 
+from conftest import LEARN_MODE
+
 # Names the calls of everyday work, waits for a line between rounds, and says when each round is done.
 WORK = r"""
 import os, sys, subprocess
@@ -44,7 +46,7 @@ def rounds(tool, count):
 def test_R3_no_call_of_a_file_only_profile_is_notified(box):
     profile = box.out / "free.toml"
     command = ("/usr/bin/python3", "-c", WORK)
-    learn = spoken_to(box, "learn", "--in-place", "-o", str(profile), "--", *command)
+    learn = spoken_to(box, *LEARN_MODE, "-o", str(profile), "--", *command)
     assert learn.stdout.readline() == "ready\n"
     before = sleeps(learn.pid)
     rounds(learn, 1)

@@ -5,9 +5,10 @@ import pathlib
 import signal
 
 import pytest
+from conftest import LEARN_MODE
 from supervision import OPEN, exists, marker, processes_with, started, terminal, wait_until
 
-LEARN = ("learn", "--in-place", "-o", "p.toml")
+LEARN = (*LEARN_MODE, "-o", "p.toml")
 MODES = pytest.mark.parametrize("mode", [OPEN, LEARN], ids=["run", "learn"])
 SHELL = ("/bin/bash", "--norc", "--noprofile", "-i")
 

@@ -7,9 +7,10 @@ import signal
 import time
 
 import pytest
+from conftest import LEARN_MODE
 from supervision import OPEN, children, exists, killer_of, marker, processes_with, started, wait_until
 
-LEARN = ("learn", "--in-place", "-o", "p.toml")
+LEARN = (*LEARN_MODE, "-o", "p.toml")
 MODES = pytest.mark.parametrize("mode", [OPEN, LEARN], ids=["run", "learn"])
 
 # A child, a daemon forked twice in a session of its own, one that ignores what can be ignored, one that is stopped.

@@ -14,6 +14,8 @@ import uuid
 
 import pytest
 
+from conftest import LEARN_MODE
+
 PYTHON = "/usr/bin/python3"
 
 
@@ -385,7 +387,7 @@ def test_L15_proc_self(replays, box, plain):
 
 def test_L15_another_process_of_the_command(learn, run, box, plain):
     """A profile grants each process its own entries and its children's; the others' are said."""
-    result, path, profile = learn(["sh", "-c", "sleep 5 & cat /proc/$!/comm; kill $!"])
+    result, path, profile = learn(["sh", "-c", "sleep 5 & while read -r name </proc/$!/comm && [ \"$name\" = sh ]; do :; done; cat /proc/$!/comm; kill $!"])
     assert result.stdout == "sleep\n"
     assert [m for m in result.messages if "/proc/PID/comm" in m and "warning" in m], result.describe()
     assert profile.partial
@@ -511,7 +513,7 @@ def test_L19_interrupted(sent, box, env, plain):
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     beside = sorted(box.out.iterdir())
     tool = subprocess.Popen(
-        [box.sandlock, "learn", "--in-place", "-o", profile, "--", "sh", "-c", script], cwd=box.work, env=env | {"MARK": mark},
+        [box.sandlock, *LEARN_MODE, "-o", profile, "--", "sh", "-c", script], cwd=box.work, env=env | {"MARK": mark},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
@@ -548,7 +550,7 @@ def test_L19_output_that_cannot_be_written(learn, box, plain):
     """Found before the command runs."""
     result, _, _ = learn(["touch", "ran"], profile=box.work / "none/p.toml", check=False)
     assert result.status == 125 and not (box.work / "ran").exists(), result.describe()
-    result = box.tool("learn", "--in-place", "-o", box.work, "--", "touch", "ran")
+    result = box.tool(*LEARN_MODE, "-o", box.work, "--", "touch", "ran")
     assert result.status == 125 and not (box.work / "ran").exists(), result.describe()
 
 
@@ -625,7 +627,7 @@ TEMPORARY = {
 def test_L21_private_temporary_directory(name, replays, box):
     box.file("p.c", "int main(void) { return 0; }\n")
     before = {n for n in os.listdir("/tmp") if "sandlock" in n}
-    profile = replays(TEMPORARY[name], ignore=(r"!\.git/objects/.", r"\.git/", "prog"))
+    profile = replays(TEMPORARY[name], bare=["env", f"TMPDIR={box.out}", *TEMPORARY[name]], ignore=(r"!\.git/objects/.", r"\.git/", "prog"))
     if name != "git":
         assert profile.tmp == "private", profile.text
     assert not [p for p in profile.entries() if p == "/tmp" or p.startswith("/tmp/")], profile.text
@@ -710,6 +712,7 @@ json.dump(seen, open('seen', 'w'))
 """
 CALLER = """
 import os, resource, signal, subprocess, sys
+
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGCHLD])
 os.umask(0o026)
@@ -737,7 +740,7 @@ def test_L22_the_program_sees_its_caller(box, plain):
     box.file("seen.py", SEEN)
     bare = what_is_seen(box, [PYTHON, "-S", "seen.py"])
     profile = box.new_profile()
-    learned = what_is_seen(box, [box.sandlock, "learn", "--in-place", "-o", profile, "--", PYTHON, "-S", "seen.py"])
+    learned = what_is_seen(box, [box.sandlock, *LEARN_MODE, "-o", profile, "--", PYTHON, "-S", "seen.py"])
     assert {k: (v, learned[k]) for k, v in bare.items() if learned[k] != v} == {}
     ran = what_is_seen(box, [box.sandlock, "run", "-p", profile])
     assert {k: (v, ran[k]) for k, v in bare.items() if ran[k] != v and k not in ("init", "status")} == {}
@@ -757,7 +760,7 @@ def test_L22_terminal(box, plain, terminal):
 
     bare = session(["sh", "-c", f"{PYTHON} -S seen.py; exit $?"])
     assert bare["terminals"] == [True] * 3 and bare["foreground"]
-    assert session([box.sandlock, "learn", "--in-place", "-o", box.new_profile(), "--", PYTHON, "-S", "seen.py"]) == bare
+    assert session([box.sandlock, *LEARN_MODE, "-o", box.new_profile(), "--", PYTHON, "-S", "seen.py"]) == bare
 
 
 def test_L22_closed_descriptors(box, plain):
@@ -766,7 +769,7 @@ def test_L22_closed_descriptors(box, plain):
     command = [PYTHON, "-S", "-c", code]
     script = 'exec 0<&-; exec "$@"'
     bare = box.call(["sh", "-c", script, "sh", *command])
-    learned = box.call(["sh", "-c", script, "sh", box.sandlock, "learn", "--in-place", "-o", box.new_profile(), "--", *command])
+    learned = box.call(["sh", "-c", script, "sh", box.sandlock, *LEARN_MODE, "-o", box.new_profile(), "--", *command])
     assert bare.stderr == learned.stderr == "0", learned.describe()
 
 

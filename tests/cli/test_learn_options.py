@@ -9,6 +9,8 @@ import tomllib
 
 import pytest
 
+from conftest import LEARN_MODE
+
 
 def test_without_in_place(box):
     result = box.tool("learn", "-o", box.out / "p.toml", "touch", "ran")
@@ -17,14 +19,14 @@ def test_without_in_place(box):
 
 
 def test_commit_makes_no_sense_in_place(box):
-    result = box.tool("learn", "--in-place", "--commit", "touch", "ran")
+    result = box.tool(*LEARN_MODE, "--commit", "touch", "ran")
     assert result.status == 2 and "--commit" in result.messages[0] and not (box.work / "ran").exists(), result.describe()
 
 
 def test_to_stdout(box):
     """The profile on stdout, the command's stdout on stderr."""
     for options in ([], ["-o", "-"]):
-        result = box.tool("learn", "--in-place", *options, "sh", "-c", "echo to out; echo to err >&2")
+        result = box.tool(*LEARN_MODE, *options, "sh", "-c", "echo to out; echo to err >&2")
         assert result.status == 0 and sorted(result.stderr.splitlines()) == ["to err", "to out"], result.describe()
         assert tomllib.loads(result.stdout)["version"] == 2
     assert not (box.work / "-").exists()
@@ -50,7 +52,7 @@ def test_a_failed_command_leaves_no_profile(box):
         assert result.status in (3, 137) and profile is None, result.describe()
         assert len(result.messages) == 1 and words in result.messages[0] and "--keep-failed" in result.messages[0]
     path.write_text("# old\n")
-    box.tool("learn", "--in-place", "-o", path, "false")
+    box.tool(*LEARN_MODE, "-o", path, "false")
     assert path.read_text() == "# old\n"
 
 
@@ -62,7 +64,7 @@ def test_keep_failed(box):
 
 
 def test_failed_to_stdout_prints_nothing(box):
-    result = box.tool("learn", "--in-place", "false")
+    result = box.tool(*LEARN_MODE, "false")
     assert result.status == 1 and result.stdout == "", result.describe()
 
 
@@ -102,12 +104,12 @@ def test_trace(box):
 
 def test_trace_that_cannot_be_written(box):
     for path in ("/no/such/dir/trace", str(box.work)):
-        result = box.tool("learn", "--in-place", "-o", box.out / "p.toml", "--trace", path, "touch", "ran")
+        result = box.tool(*LEARN_MODE, "-o", box.out / "p.toml", "--trace", path, "touch", "ran")
         assert result.status == 125 and path in result.messages[0] and not (box.work / "ran").exists(), result.describe()
 
 
 def test_a_full_trace_is_an_error(box):
-    result = box.tool("learn", "--in-place", "-o", box.out / "p.toml", "--trace", "/dev/full", "cat", "/etc/hostname")
+    result = box.tool(*LEARN_MODE, "-o", box.out / "p.toml", "--trace", "/dev/full", "cat", "/etc/hostname")
     assert result.status == 125 and "/dev/full" in result.messages[-1], result.describe()
 
 
@@ -183,10 +185,10 @@ def test_quiet_and_verbose(box):
 
 
 def test_summary_on_a_terminal(box, terminal):
-    shown = terminal([box.sandlock, "learn", "--in-place", "-o", box.new_profile(), "cat", "/etc/hostname"])
+    shown = terminal([box.sandlock, *LEARN_MODE, "-o", box.new_profile(), "cat", "/etc/hostname"])
     shown.expect("sandlock: profile: ")
     assert shown.wait() == 0
-    quiet = terminal([box.sandlock, "learn", "--in-place", "-q", "-o", box.new_profile(), "cat", "/etc/hostname"])
+    quiet = terminal([box.sandlock, *LEARN_MODE, "-q", "-o", box.new_profile(), "cat", "/etc/hostname"])
     assert quiet.wait() == 0
     assert "sandlock:" not in quiet.seen
 
@@ -205,12 +207,12 @@ def test_no_network(box):
 
 def test_output_that_cannot_be_written_is_found_before_the_run(box):
     for path in ("/no/such/dir/p.toml", str(box.work)):
-        result = box.tool("learn", "--in-place", "-o", path, "touch", "ran")
+        result = box.tool(*LEARN_MODE, "-o", path, "touch", "ran")
         assert result.status == 125 and len(result.messages) == 1 and not (box.work / "ran").exists(), result.describe()
 
 
 def test_program_that_is_not_there_touches_no_file(box):
     path = box.new_profile()
     path.write_text("# old\n")
-    result = box.tool("learn", "--in-place", "-o", path, "no-such-command")
+    result = box.tool(*LEARN_MODE, "-o", path, "no-such-command")
     assert result.status == 127 and path.read_text() == "# old\n", result.describe()

@@ -5,9 +5,10 @@ import pathlib
 import time
 
 import pytest
+from conftest import LEARN_MODE
 from supervision import OPEN, marker, processes_with, started
 
-LEARN = ("learn", "--in-place", "-o")
+LEARN = (*LEARN_MODE, "-o")
 MODES = pytest.mark.parametrize("mode", ["run", "learn"])
 
 

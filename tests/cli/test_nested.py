@@ -3,6 +3,7 @@
 import os
 import signal
 
+from conftest import LEARN_MODE
 from supervision import OPEN, children, marker, processes_with, started, wait_until
 
 
@@ -27,7 +28,7 @@ def test_R11_run_under_learn(box):
 
 
 def test_R11_learn_under_run_says_why_it_cannot(box):
-    result = box.tool(*nested(box, "learn", "--in-place", "--shared-tmp", "-o", "p.toml", "--", "/bin/true"))
+    result = box.tool(*nested(box, *LEARN_MODE, "--shared-tmp", "-o", "p.toml", "--", "/bin/true"))
     assert result.status == 125 and any("outer sandbox" in m for m in result.messages), result.describe()
 
 

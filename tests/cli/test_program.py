@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from conftest import LEARN_MODE
+
 SHOW = "import json, os, sys; print(json.dumps([sys.argv, dict(os.environ), os.getcwd()]))"
 ANYTHING = ["run", "-r", "/"]
 
@@ -60,7 +62,7 @@ def test_R1_not_found_and_not_executable(box, command, word, status, text):
     box.file("plain", "#!/bin/sh\n", 0o644)
     (box.work / "dir").mkdir()
     os.mkfifo(box.work / "fifo")
-    start = ANYTHING if command == "run" else ["learn", "--in-place", "-o", box.out / "p.toml"]
+    start = ANYTHING if command == "run" else [*LEARN_MODE, "-o", box.out / "p.toml"]
     result = box.tool(*start, "--", word, env={"PATH": f"{box.work}:/nothing"})
     assert result.status == status, result.describe()
     assert len(result.messages) == 1 and text in result.messages[0], result.describe()
@@ -88,7 +90,7 @@ def test_a_script_without_a_first_line_is_the_shells(box):
 
 def test_replay_of_a_script_without_a_first_line(box, replays):
     script = box.file("script", 'echo "$1"\n', 0o755)
-    replays([script, "one"], siblings=False)
+    replays([script, "one"], siblings=False, bare=["/bin/sh", script, "one"])
 
 
 def test_exec_shell(box):
@@ -106,7 +108,7 @@ def test_exec_shell_is_learned(box):
 
 
 def test_no_command_at_all(box):
-    for words in (["run"], ["run", "-r", "/"], ["run", "-p", box.file("p.toml", "version = 2\n")], ["learn", "--in-place"]):
+    for words in (["run"], ["run", "-r", "/"], ["run", "-p", box.file("p.toml", "version = 2\n")], [*LEARN_MODE]):
         result = box.tool(*words)
         assert result.status == 2 and "no command" in result.messages[0], result.describe()
 

@@ -6,9 +6,10 @@ import signal
 import subprocess
 
 import pytest
+from conftest import LEARN_MODE
 from supervision import OPEN, started, wait_until
 
-LEARN = ("learn", "--in-place", "-o", "p.toml")
+LEARN = (*LEARN_MODE, "-o", "p.toml")
 MODES = pytest.mark.parametrize("mode", [OPEN, LEARN], ids=["run", "learn"])
 
 
@@ -128,7 +129,7 @@ def test_R1_a_closed_standard_descriptor_stays_closed(box):
 def test_L19_an_interrupted_learn_leaves_the_old_profile(box):
     old = box.file("p.toml", "version = 2\n[filesystem]\nread = [\n  \"/old\",\n]\n")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        with started(box, "learn", "--in-place", "-o", old, "--", "/bin/sh", "-c", "echo ready; exec sleep 60") as tool:
+        with started(box, *LEARN_MODE, "-o", old, "--", "/bin/sh", "-c", "echo ready; exec sleep 60") as tool:
             assert tool.stdout.readline() == "ready\n"
             pids = subprocess.run(["pgrep", "-P", str(tool.pid)], capture_output=True, text=True, check=True).stdout.split()
             tool.send_signal(number)

@@ -78,7 +78,7 @@ static int set_attr(pid_t pid)
 
 static int set_priority(pid_t pid)
 {
-	return error_of(setpriority(PRIO_PROCESS, (id_t)pid, 5));
+	return error_of(setpriority(PRIO_PROCESS, (id_t)pid, 19));
 }
 
 static int set_ioprio(pid_t pid)
@@ -151,7 +151,7 @@ static int run_acts(void *arg)
 		for (size_t j = 0; j < SL_ARRAY_LEN(acts); j++)
 			t->results[i][j] = acts[j](pids[i]);
 	t->changed = syscall(__NR_prlimit64, child, RLIMIT_CORE, NULL, &limit) == 0 && limit.rlim_cur == 7 &&
-		     sched_getscheduler(child) == SCHED_BATCH && getpriority(PRIO_PROCESS, (id_t)child) == 5;
+		     sched_getscheduler(child) == SCHED_BATCH && getpriority(PRIO_PROCESS, (id_t)child) == 19;
 	t->madvise[0] = advise(child);
 	t->madvise[1] = advise(t->outsider);
 	t->madvise[2] = advise(getpid());
@@ -187,7 +187,7 @@ static void check_untouched(pid_t pid)
 	ck_assert_int_eq(prlimit(pid, RLIMIT_CORE, NULL, &limit), 0);
 	ck_assert(limit.rlim_cur != 7);
 	ck_assert_int_eq(sched_getscheduler(pid), SCHED_OTHER);
-	ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)pid), 0);
+	ck_assert_int_ne(getpriority(PRIO_PROCESS, (id_t)pid), 19);
 }
 
 static void run_all_acts(uid_t uid, struct expectation e)
@@ -246,7 +246,7 @@ static int run_errors(void *arg SL_UNUSED)
 	waitpid(gone, NULL, 0);
 #define EXPECT(error, call) (r = r ? r : error_of(call) == (error) ? 0 : __LINE__ - 180)
 	EXPECT(ESRCH, syscall(__NR_prlimit64, gone, RLIMIT_CORE, NULL, &limit));
-	EXPECT(ESRCH, setpriority(PRIO_PROCESS, (id_t)gone, 1));
+	EXPECT(ESRCH, setpriority(PRIO_PROCESS, (id_t)gone, 19));
 	EXPECT(ESRCH, syscall(__NR_ioprio_set, IOPRIO_PROCESS, gone, IOPRIO_BE(1)));
 	EXPECT(ESRCH, syscall(__NR_prlimit64, -5, RLIMIT_CORE, NULL, &limit));
 	EXPECT(EINVAL, syscall(__NR_sched_setscheduler, -5, 0, &high));
