@@ -13,9 +13,11 @@
 #include "kernel/features.h"
 #include "kernel/landlock.h"
 #include "policy/policy.h"
+#include "profile/call-names.h"
 #include "sandlock.h"
 
 #define STATUS_INCOMPLETE 1
+#define LINE_WIDTH	  76
 
 static void print_kernel(struct sl_strbuf *out, int abi)
 {
@@ -94,6 +96,21 @@ static void print_implicit(struct sl_strbuf *out)
 	}
 }
 
+static void print_base(struct sl_strbuf *out)
+{
+	size_t width = 0;
+
+	sl_strbuf_addstr(out, "\nsystem calls of \"" SL_CALL_BASE "\":\n");
+	for (size_t i = 0; sl_call_base[i]; i++) {
+		size_t len = strlen(sl_call_base[i]);
+		bool fits = width && width + 1 + len <= LINE_WIDTH;
+
+		width = fits ? width + 1 + len : len;
+		sl_strbuf_addf(out, "%s%s", fits ? " " : i ? "\n  " : "  ", sl_call_base[i]);
+	}
+	sl_strbuf_addch(out, '\n');
+}
+
 static int check(const struct sl_cmd *cmd, int argc, char **argv)
 {
 	SL_STRBUF text = SL_STRBUF_INIT;
@@ -108,6 +125,7 @@ static int check(const struct sl_cmd *cmd, int argc, char **argv)
 	whole = print_protections(&text, abi);
 	whole = print_seccomp(&text) && whole;
 	print_implicit(&text);
+	print_base(&text);
 	sl_strbuf_addf(&text, "\n%s\n",
 		       whole ? "everything can be enforced" : "not everything can be enforced");
 	status = sl_output(&text);

@@ -47,9 +47,8 @@ static const struct sl_option options[] = {
      "one grant for everything under DIR"},
     {"force-sensitive-collapse", 0, SL_OPTION_FLAG, NULL, true, SL_COMPLETE_NOTHING, 0,
      "let --collapse-prefix name a sensitive directory"},
-    {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, true, SL_COMPLETE_NOTHING,
-     offsetof(struct sl_learn, observe_syscalls),
-     "list the system calls that were used"},
+    {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
+     offsetof(struct sl_learn, observe_syscalls), "list the system calls that were used"},
     {"http-inject-ca", 0, SL_OPTION_LIST, "PATH", true, SL_COMPLETE_NOTHING, 0,
      "bundle to add an authority to"},
     {"http-port", 0, SL_OPTION_LIST, "PORT", true, SL_COMPLETE_NOTHING, 0,
@@ -78,6 +77,10 @@ static int check_options(const struct sl_learn *l)
 {
 	if (l->commit && l->in_place) {
 		sl_say("--commit: with --in-place the command's writes are real, there is nothing to commit");
+		return SANDLOCK_STATUS_USAGE;
+	}
+	if (l->observe_syscalls && l->profile_version == 1) {
+		sl_say("--learn-syscalls: a profile of version 1 cannot list system calls");
 		return SANDLOCK_STATUS_USAGE;
 	}
 	if (!l->in_place) {
@@ -132,6 +135,7 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	    .profile = l->output,
 	    .ruleset_fd = -EBADF,
 	    .observer = l->observer,
+	    .count_calls = l->observe_syscalls,
 	    .allow_sysv_ipc = true,
 	    .no_network = l->no_network,
 	    .timeout_s = l->setup.timeout_s,
@@ -253,7 +257,8 @@ static int learn_main(struct sl_learn *l, char **words)
 	if (status)
 		return status;
 	sl_learn_program(l);
-	observe = (struct sl_observer_options){.tmp_dir = l->tmp_dir, .trace = l->trace};
+	observe = (struct sl_observer_options){
+	    .tmp_dir = l->tmp_dir, .trace = l->trace, .calls = l->observe_syscalls};
 	l->observer = sl_observer_new(&observe);
 	status = run_all(l, &outcome);
 	if (wants_profile(l, &outcome, status))

@@ -76,6 +76,7 @@ struct sl_observer {
 	struct sl_observer_options options;
 	char *tmp_dir;
 	struct sl_facts *facts;
+	struct sl_call_set calls; /* that were seen, with options.calls */
 	struct sl_cache cache;
 	struct sl_memory_cache memory;
 	uint32_t now_ms; /* when the notification came */
@@ -124,6 +125,9 @@ void sl_event_commit(struct sl_event *e);
 
 /* Put the steps to the policy and say what it refuses (explain.c). Returns whether all of it is allowed. */
 bool sl_event_explain(struct sl_event *e);
+
+/* Say that a call is not in [syscalls] allow (explain.c). */
+void sl_explain_unlisted(struct sl_observer *o, const struct seccomp_notif *n);
 
 /* One JSON line (trace.c). */
 void sl_event_trace(const struct sl_event *e, int outcome);

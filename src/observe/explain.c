@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "kernel/seccomp.h"
 #include "observe/event.h"
+#include "profile/call-names.h"
 
 static const struct {
 	uint32_t right;
@@ -122,6 +124,20 @@ static bool explain_refer(struct sl_event *e, const struct sl_step *step, const 
 			allowed = explain_rights(e, right, src);
 	}
 	return allowed;
+}
+
+void sl_explain_unlisted(struct sl_observer *o, const struct seccomp_notif *n)
+{
+	const char *name = sl_call_name(n->data.nr), *portable = name ? sl_call_portable(name) : "?";
+	struct sl_event *e = &o->event;
+	SL_FREE char *tail = sl_xasprintf(": %s is not a listed system call; add to [syscalls] allow: \"%s\"\n",
+					  name ? name : "?", portable);
+	SL_FREE char *text = NULL;
+
+	e->tid = (pid_t)n->pid;
+	text = sl_xasprintf("%s%s", sl_event_program(e), tail);
+	if (sl_notif_valid(e->listener, n->id) && !said(o, text))
+		fprintf(stderr, "sandlock: %s[%d]%s", sl_event_program(e), e->tid, tail);
 }
 
 static bool explain_step(struct sl_event *e, const struct sl_step *step)

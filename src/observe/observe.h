@@ -28,6 +28,7 @@ struct sl_observer_options {
 	pid_t root_pid;	      /* the command's process */
 	const char *tmp_dir;  /* canonical private temporary directory, or NULL */
 	FILE *trace;	      /* JSON lines, or NULL */
+	bool calls;	      /* learn: record which system calls are made (the filter's plan has count_calls) */
 	const struct sl_policy *explain; /* run --explain: report denials to stderr instead of recording */
 };
 

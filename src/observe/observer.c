@@ -9,6 +9,7 @@
 
 #include "kernel/seccomp.h"
 #include "observe/event.h"
+#include "observe/used-calls.h"
 
 typedef int handler_fn(struct sl_event *e);
 
@@ -111,10 +112,19 @@ int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp
 	struct sl_event *e;
 	int outcome;
 
+	if (o->options.calls)
+		sl_call_set_add(&o->calls, n->data.nr);
+	if (o->options.explain && !sl_policy_allows_call(o->options.explain, n->data.nr)) {
+		o->event.listener = listener;
+		sl_explain_unlisted(o, n);
+		return -sl_call_unlisted_errno(n->data.nr);
+	}
 	if (!call)
 		return 0;
 	if (o->pending_count)
 		sl_exec_verify(o, (pid_t)n->pid);
+	if (call->op == SL_OP_NONE)
+		return 0;
 	o->now_ms = sl_cache_now_ms();
 	e = begin(o, listener, n, call);
 	if (o->setid_seen)
@@ -134,6 +144,8 @@ int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret)
 {
 	sl_facts_to_profile(o->facts, profile, ret);
+	if (o->options.calls)
+		sl_used_calls_to_profile(&o->calls, profile);
 }
 
 size_t sl_observer_memory(const struct sl_observer *o)

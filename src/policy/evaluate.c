@@ -85,6 +85,11 @@ bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path)
 	return sl_policy_allows(p, &(struct sl_access){SL_RIGHT_WRITE, path}, NULL);
 }
 
+bool sl_policy_allows_call(const struct sl_policy *p, int nr)
+{
+	return !p->calls_listed || sl_call_set_has(&p->calls, nr);
+}
+
 bool sl_policy_allows_self(const struct sl_policy *p, const char *rest, uint32_t rights)
 {
 	uint32_t have = 0;

@@ -440,6 +440,7 @@ struct draft {
 		const struct sl_bpf *code;
 	} leaves[SL_CALL_LAST + 1];
 	struct sl_bpf judges[JUDGES_MAX];
+	int judged[JUDGES_MAX]; /* whose code it is */
 	size_t judge_count;
 };
 
@@ -457,7 +458,7 @@ static void place_judge(struct draft *d, const struct sl_filter_plan *plan, cons
 		return;
 	}
 	d->leaves[call->nr].code = b;
-	d->judge_count++;
+	d->judged[d->judge_count++] = call->nr;
 }
 
 static void place_call(struct draft *d, const struct sl_filter_plan *plan, const struct sl_call *call)
@@ -485,6 +486,39 @@ static void place_call(struct draft *d, const struct sl_filter_plan *plan, const
 		break;
 	}
 	d->leaves[call->nr].ret = ret;
+}
+
+/* Every call that would be allowed without a notification and is none of "@base" is notified. */
+static void place_counted(struct draft *d)
+{
+	struct sl_call_set base = SL_CALL_SET_INIT;
+
+	sl_call_set_add_base(&base);
+	for (int nr = 0; nr <= SL_CALL_LAST; nr++)
+		if (d->leaves[nr].ret == SECCOMP_RET_ALLOW && !sl_call_set_has(&base, nr))
+			d->leaves[nr].ret = SECCOMP_RET_USER_NOTIF;
+	for (size_t i = 0; i < d->judge_count; i++) {
+		struct sl_bpf *b = &d->judges[i];
+
+		for (size_t j = 0; j < b->len && !sl_call_set_has(&base, d->judged[i]); j++)
+			if (b->insns[j].code == (BPF_RET | BPF_K) && b->insns[j].k == SECCOMP_RET_ALLOW)
+				b->insns[j].k = SECCOMP_RET_USER_NOTIF;
+	}
+}
+
+/* Refuse what is not listed; what is refused already keeps its errno. Where the observer explains, it sees them. */
+static void place_listed(struct draft *d, const struct sl_filter_plan *plan)
+{
+	for (int nr = 0; nr <= SL_CALL_LAST; nr++) {
+		bool refused = !d->leaves[nr].code &&
+			       (d->leaves[nr].ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
+
+		if (refused || sl_call_set_has(plan->listed, nr))
+			continue;
+		d->leaves[nr].code = NULL;
+		d->leaves[nr].ret = observing(plan) ? SECCOMP_RET_USER_NOTIF
+						    : refuse(sl_call_unlisted_errno(nr));
+	}
 }
 
 static int place_denied(struct draft *d, const struct sl_strv *names, struct sl_error *err)
@@ -543,6 +577,10 @@ int sl_filter_build(const struct sl_filter_plan *plan, struct sl_filter *ret, st
 		d.leaves[nr].ret = sl_call_is_known(nr) ? SECCOMP_RET_ALLOW : refuse(ENOSYS);
 	for (size_t i = 0; i < sl_call_count; i++)
 		place_call(&d, plan, &sl_calls[i]);
+	if (observing(plan) && plan->count_calls)
+		place_counted(&d);
+	if (plan->listed)
+		place_listed(&d, plan);
 	r = place_denied(&d, plan->extra_deny, err);
 	if (r < 0)
 		return r;

@@ -20,6 +20,8 @@ struct sl_filter_plan {
 	bool sockets_unseen; /* the supervisor cannot take a socket to look at: the same, and listen() is allowed */
 	bool tcp_unjudged;   /* Landlock does not judge TCP here: without network there are no internet sockets at all */
 	bool no_network;     /* refuse connect, datagram sockets, TCP fast open (always true until networking) */
+	bool count_calls;    /* learn: notify every call that is not of "@base" and would be allowed, too */
+	const struct sl_call_set *listed; /* the only calls that are possible, or NULL: all */
 	const struct sl_strv *extra_deny; /* call names; may be NULL */
 };
 

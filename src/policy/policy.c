@@ -548,6 +548,46 @@ static int place_syscalls(struct builder *b)
 	return 0;
 }
 
+/* What stands in the list but cannot be had. */
+static const char *useless_call(const struct builder *b, const char *name)
+{
+	const struct sl_call *call = sl_call_by_nr(sl_call_number(name));
+
+	if (call && call->treat == SL_TREAT_REFUSE)
+		return "this call is refused whatever is listed";
+	if (call && call->treat == SL_TREAT_IPC && !b->policy->allow_sysv_ipc)
+		return "this call needs \"" SL_CALL_GROUP_SYSV_IPC "\" in extra_allow";
+	return NULL;
+}
+
+/* The only calls that are possible. A group of extra_allow comes on top. */
+static int place_listed_calls(struct builder *b)
+{
+	const struct sl_list *allow = &b->profile->syscalls.allow;
+	struct sl_policy *p = b->policy;
+
+	p->calls_listed = allow->present || allow->len;
+	if (!p->calls_listed)
+		return 0;
+	sl_call_set_add_start(&p->calls);
+	for (size_t i = 0; p->allow_sysv_ipc && i < sl_call_count; i++)
+		if (sl_calls[i].treat == SL_TREAT_IPC)
+			sl_call_set_add(&p->calls, sl_calls[i].nr);
+	for (size_t i = 0; i < allow->len; i++) {
+		struct wish w = {allow->items[i].text, 0,     0,    "syscalls.allow",
+				 allow->items[i].line, false, false};
+		const char *useless = useless_call(b, w.text);
+		int r = sl_call_set_add_name(&p->calls, w.text);
+
+		if (r < 0)
+			return fail(b, &w, EINVAL, "unknown system call");
+		r = useless ? complain(b, &w, EINVAL, useless, "without effect") : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int place_wishes(struct builder *b)
 {
 	int r = 0;
@@ -577,6 +617,9 @@ static int build(struct builder *b)
 			return sl_error_errno(b->err, -b->ruleset_fd, "cannot create a Landlock ruleset");
 	}
 	r = place_syscalls(b);
+	if (r < 0)
+		return r;
+	r = place_listed_calls(b);
 	if (r < 0)
 		return r;
 	r = collect(b);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/call-set.h"
 #include "profile/profile.h"
 
 enum sl_right {
@@ -49,6 +50,8 @@ struct sl_policy {
 	char *tmp_dir; /* canonical path of the private temporary directory, or NULL; also in rules */
 	bool allow_sysv_ipc;
 	struct sl_strv extra_deny; /* system call names */
+	bool calls_listed;	   /* only these calls are possible: */
+	struct sl_call_set calls;
 	struct sl_strv warnings;   /* entries that were skipped, one escaped line each */
 };
 
@@ -72,6 +75,9 @@ bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path);
 
 /* Is /proc/<own process>/rest granted with these rights? */
 bool sl_policy_allows_self(const struct sl_policy *p, const char *rest, uint32_t rights);
+
+/* Is the system call one that may be made, as far as [syscalls] allow goes? */
+bool sl_policy_allows_call(const struct sl_policy *p, int nr);
 
 /* What always is granted: the device files of the contract. Ends with a NULL path. */
 struct sl_implicit_grant {

@@ -6,6 +6,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "profile/call-names.h"
+
 const char *sl_check_nonempty(const char *text, int version SL_UNUSED)
 {
 	return text[0] ? NULL : "a string that is not empty";
@@ -124,6 +126,15 @@ const char *sl_check_call(const char *text, int version SL_UNUSED)
 	return len && len <= 64 && !text[len] && !isdigit((unsigned char)text[0])
 		   ? NULL
 		   : "the name of a system call";
+}
+
+const char *sl_check_listed_call(const char *text, int version)
+{
+	if (!strcmp(text, SL_CALL_BASE))
+		return NULL;
+	if (!strcmp(text, "sysv_ipc"))
+		return "the name of a system call or \"" SL_CALL_BASE "\"; this group belongs into extra_allow";
+	return sl_check_call(text, version) ? "the name of a system call or \"" SL_CALL_BASE "\"" : NULL;
 }
 
 const char *sl_check_call_group(const char *text, int version SL_UNUSED)

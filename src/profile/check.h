@@ -21,6 +21,9 @@ const char *sl_check_time(const char *text, int version);
 /* The name of a system call or of a group; whether there is one of that name is not known here. */
 const char *sl_check_call(const char *text, int version);
 
+/* The same for a list of the only calls that are possible: the name of a call, or "@base". */
+const char *sl_check_listed_call(const char *text, int version);
+
 /* The name of a group that can be allowed. */
 const char *sl_check_call_group(const char *text, int version);
 

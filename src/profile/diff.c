@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "profile/call-names.h"
 #include "profile/keys.h"
 #include "profile/merge.h"
 
@@ -199,6 +200,44 @@ static void sorted_copy(struct sl_list *dst, const struct sl_list *src)
 	sl_list_sort_unique(dst);
 }
 
+static void portable_copy(struct sl_list *dst, const struct sl_list *src)
+{
+	for (size_t i = 0; i < src->len; i++)
+		sl_list_add(dst, sl_call_portable(src->items[i].text), 0);
+	sl_call_list_absorb(dst);
+	sl_list_sort_unique(dst);
+}
+
+/* What mine lists and other does not stand for. */
+static void missing_calls(const struct sl_list *mine, const struct sl_list *other, struct sl_list *ret)
+{
+	struct sl_list all = {0};
+
+	portable_copy(&all, other);
+	for (size_t i = 0; sl_list_contains(other, SL_CALL_BASE) && sl_call_base[i]; i++)
+		sl_list_add(&all, sl_call_base[i], 0);
+	sl_list_sort_unique(&all);
+	missing(mine, &all, ret);
+	sl_list_release(&all);
+}
+
+/* [syscalls] allow: by the calls that the names stand for. */
+static void diff_calls(struct diff *d)
+{
+	const struct sl_list *list_a = &d->a->syscalls.allow, *list_b = &d->b->syscalls.allow;
+	struct sl_list a = {0}, b = {0}, only_a = {0}, only_b = {0};
+
+	portable_copy(&a, list_a);
+	portable_copy(&b, list_b);
+	missing_calls(&a, list_b, &only_a);
+	missing_calls(&b, list_a, &only_b);
+	pair(d, &only_a, &only_b, false, false);
+	sl_list_release(&a);
+	sl_list_release(&b);
+	sl_list_release(&only_a);
+	sl_list_release(&only_b);
+}
+
 static void diff_list(struct diff *d, bool denies)
 {
 	struct sl_list a = {0}, b = {0}, only_a = {0}, only_b = {0};
@@ -285,13 +324,17 @@ static bool is_left_out(const struct sl_key *key)
 static void diff_key(struct diff *d)
 {
 	bool denies = strstr(d->key->name, "deny") != NULL;
+	bool calls = d->key->offset == offsetof(struct sl_profile, syscalls.allow);
 
 	if (!sl_key_is_list(d->key))
 		diff_value(d);
-	else if (denies || (strcmp(d->key->section, "limits") != 0 &&
-			    d->key->offset != offsetof(struct sl_profile, syscalls.allow)))
+	else if (denies || (strcmp(d->key->section, "limits") != 0 && !calls))
 		diff_list(d, denies);
-	else if (!diff_presence(d))
+	else if (diff_presence(d))
+		return;
+	else if (calls)
+		diff_calls(d);
+	else
 		diff_list(d, false);
 }
 

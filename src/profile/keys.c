@@ -85,7 +85,7 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
 
     LIST(syscalls, extra_allow, BOTH, SL_KEY_BUILT, sl_check_call_group),
     LIST(syscalls, extra_deny, BOTH, SL_KEY_BUILT, sl_check_call),
-    LIST(syscalls, allow, SL_IN_V2, SL_KEY_LATER_IF_PRESENT, sl_check_call),
+    LIST(syscalls, allow, SL_IN_V2, SL_KEY_BUILT, sl_check_listed_call),
 
     SIZE(limits, memory),
     INT(limits, processes, SL_KEY_LATER, 1, INT32_MAX),
@@ -190,8 +190,6 @@ bool sl_key_unsupported(const struct sl_key *key, const struct sl_profile *p)
 		return false;
 	case SL_KEY_LATER_IF_WORKDIR:
 		return p->config.workdir != NULL;
-	case SL_KEY_LATER_IF_PRESENT:
-		return true;
 	case SL_KEY_OWN_UID:
 		return *(const int64_t *)value != (int64_t)getuid();
 	case SL_KEY_OWN_GID:

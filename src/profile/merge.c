@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "profile/call-names.h"
 #include "profile/keys.h"
 
 #define BIT(key) (1u << (key))
@@ -222,6 +223,7 @@ static void settle(struct merge *m)
 
 	settle_exceptions(m, "allow", "deny");
 	settle_exceptions(m, "allow_bind", "deny_bind");
+	sl_call_list_absorb(&p->syscalls.allow);
 	settle_ports(&p->network.allow_bind);
 	settle_ports(&p->network.deny_bind);
 	if (sl_list_contains(&p->syscalls.extra_allow, group) &&

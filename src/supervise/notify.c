@@ -64,6 +64,9 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 {
 	int error = n->observer ? sl_observer_notify(n->observer, listener, notif) : 0;
 
+	/* Notified only so that it can be explained: whoever answers, it is refused. */
+	if (n->behalf.policy && !sl_policy_allows_call(n->behalf.policy, notif->data.nr) && error >= 0)
+		error = -sl_call_unlisted_errno(notif->data.nr);
 	if (error < 0)
 		sl_notif_error(listener, notif->id, -error);
 	else if (route(n, notif) == ROUTE_CONTINUE)

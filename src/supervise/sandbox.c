@@ -35,6 +35,8 @@ static void plan_filter(const struct sl_sandbox_options *options, bool listener,
 	    .no_network = policy || options->no_network,
 	    .sockets_unseen = !sl_fd_can_take(),
 	    .tcp_unjudged = !(masks.net & SL_LL_NET_BIND_TCP),
+	    .count_calls = options->count_calls,
+	    .listed = policy && policy->calls_listed ? &policy->calls : NULL,
 	    .extra_deny = options->extra_deny,
 	};
 	for (size_t i = 0; policy && i < policy->self_rule_count; i++) {

@@ -41,6 +41,7 @@ struct sl_sandbox_options {
 	int ruleset_fd;		/* -EBADF while learning */
 	struct sl_observer *observer;	/* learn and --explain, or NULL */
 	const struct sl_strv *extra_deny;
+	bool count_calls;	/* learn: the observer is to see every system call that is not of "@base" */
 	bool allow_sysv_ipc;
 	uint64_t disabled;	/* SL_PROTECT_* bits */
 	bool no_network;	/* learn: refuse every destination (always so with a policy) */
