@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+from conftest import Profile
 
 PYTHON = "/usr/bin/python3"
 MANUAL = pathlib.Path(__file__).resolve().parents[2] / "man" / "sandlock-profile.5"
@@ -89,6 +90,18 @@ def test_nothing_is_listed_unasked(box):
 def test_version_1_cannot_hold_a_list(box):
     result = box.tool("learn", "--in-place", "--learn-syscalls", "--profile-version", "1", "--", "true")
     assert result.status == 2 and "--learn-syscalls" in result.messages[0], result.describe()
+
+
+def test_P2_learn_merge_extends_a_list_that_is_there(box):
+    _, path, first = box.learn(["mkdir", "d"], "--learn-syscalls")
+    assert "unlinkat" not in listed(first)
+    done = box.tool("learn", "--in-place", "--merge", path, "--", "rmdir", "d")
+    assert done.status == 0, done.describe()
+    both = Profile(path, box.home)
+    assert {"@base", "mkdirat", "unlinkat"} <= set(listed(both))
+    _, path, _ = box.learn(["mkdir", "d"])
+    done = box.tool("learn", "--in-place", "--learn-syscalls", "--merge", path, "--", "rmdir", "d")
+    assert done.status == 0 and "allow" not in Profile(path, box.home).data.get("syscalls", {}), done.describe()
 
 
 ATTEMPTS = """
