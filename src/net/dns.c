@@ -243,8 +243,6 @@ int sl_dns_query_parse(const void *msg, size_t len, struct sl_dns_query *ret)
 		return -EBADMSG;
 	if (q.flags & (SL_DNS_QR | SL_DNS_OPCODE) || q.type == SL_DNS_AXFR || q.type == SL_DNS_IXFR)
 		return -EBADMSG;
-	if (!q.name[0] && q.wire_len > 1)
-		return -EBADMSG;
 	if (n.additional && !get_opt(&c, &q))
 		return -EBADMSG;
 	if (c.bad || c.pos != len)

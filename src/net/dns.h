@@ -74,7 +74,7 @@ int sl_dns_name_normalize(const char *text, char ret[SL_DNS_TEXT_MAX]);
 /* Fill a query for a name (normalized) as a resolver asks: recursion desired, EDNS. 0 or -EINVAL. */
 int sl_dns_query_init(struct sl_dns_query *ret, const char *name, uint16_t type, uint16_t id);
 
-/* Read a query: QR and opcode 0, one question of class IN by a host name, no record but one OPT, nothing
+/* Read a query: QR and opcode 0, one question of class IN, no record but one OPT, nothing
  * behind. No zone transfer. 0 or -EBADMSG. */
 int sl_dns_query_parse(const void *msg, size_t len, struct sl_dns_query *ret);
 
