@@ -60,7 +60,7 @@ enum sl_dns_rcode {
 struct sl_dns_query {
 	uint16_t id, flags;
 	uint16_t type;
-	char name[SL_DNS_TEXT_MAX];    /* lower case, without the last dot; "" is the root */
+	char name[SL_DNS_TEXT_MAX];    /* lower case, without the last dot; "": the root, or no host name */
 	uint8_t wire[SL_DNS_WIRE_MAX]; /* the name as it was written */
 	size_t wire_len;
 	bool edns, dnssec_ok;

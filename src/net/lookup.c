@@ -14,7 +14,6 @@
 #include "net/dns.h"
 
 #define ROUND_MS      2000
-#define ROUNDS	      2
 #define AT_ONCE	      64 /* questions under way: what a nameserver's socket buffer surely takes */
 #define UDP_REPLY_MAX 4096
 
@@ -26,6 +25,7 @@ struct question {
 struct lookup {
 	struct question *questions;
 	size_t count, open; /* all; not answered yet */
+	size_t failed;	    /* of those that were just sent: the nameserver does not know */
 	int stop_fd;
 	bool stopped;
 	void (*reply)(void *arg, const void *msg, size_t len);
@@ -111,8 +111,10 @@ static void take_reply(struct lookup *l, const struct sl_nameserver *server, con
 		if (q->answered || !sl_dns_reply_matches(msg, len, &q->query))
 			continue;
 		rcode = sl_dns_flags(msg) & SL_DNS_RCODE;
-		if (rcode != SL_DNS_NOERROR && rcode != SL_DNS_NXDOMAIN)
-			return; /* the next nameserver may know better */
+		if (rcode != SL_DNS_NOERROR && rcode != SL_DNS_NXDOMAIN) {
+			l->failed++; /* the next nameserver may know better */
+			return;
+		}
 		q->answered = true;
 		l->open--;
 		if (sl_dns_flags(msg) & SL_DNS_TC) {
@@ -127,7 +129,8 @@ static void take_reply(struct lookup *l, const struct sl_nameserver *server, con
 	}
 }
 
-static void send_questions(struct lookup *l, int fd)
+/* Send what is open, as much as is asked at once. False: nobody is there. */
+static bool send_questions(struct lookup *l, int fd)
 {
 	size_t sent = 0;
 
@@ -136,9 +139,14 @@ static void send_questions(struct lookup *l, int fd)
 
 		if (l->questions[i].answered)
 			continue;
-		send(fd, out, sl_dns_query_write(&l->questions[i].query, out), MSG_DONTWAIT | MSG_NOSIGNAL);
+		/* An answer of the network to the question before is told here, once. */
+		if (send(fd, out, sl_dns_query_write(&l->questions[i].query, out),
+			 MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+		    errno == ECONNREFUSED)
+			return false;
 		sent++;
 	}
+	return true;
 }
 
 /* Ask one nameserver what is open, as much as is answered. */
@@ -155,8 +163,10 @@ static void ask_server(struct lookup *l, const struct sl_nameserver *server)
 		int64_t deadline_ms = now_ms() + ROUND_MS;
 
 		before = l->open;
-		send_questions(l, fd);
-		while (l->open > goal && wait_for(l, fd, POLLIN, deadline_ms)) {
+		l->failed = 0;
+		if (!send_questions(l, fd))
+			return;
+		while (l->open > goal + l->failed && wait_for(l, fd, POLLIN, deadline_ms)) {
 			ssize_t n = recv(fd, msg, sizeof(msg), MSG_DONTWAIT);
 
 			if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -192,8 +202,8 @@ bool sl_lookup(const struct sl_nameservers *servers, const struct sl_strv *names
 	size_t open;
 
 	prepare(&l, names);
-	for (size_t i = 0; i < ROUNDS * servers->count && l.open && !l.stopped; i++)
-		ask_server(&l, &servers->list[i % servers->count]);
+	for (size_t i = 0; i < servers->count && l.open && !l.stopped; i++)
+		ask_server(&l, &servers->list[i]);
 	open = l.open;
 	free(l.questions);
 	return !open;

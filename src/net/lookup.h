@@ -12,7 +12,7 @@
 #include "net/nameservers.h"
 
 /* Ask for the addresses of all names (normalized) at once and hand every matching reply to `reply`. A
- * nameserver that gives none within two seconds is followed by the next, twice around. Blocks; returns early
+ * nameserver that gives none within two seconds is followed by the next. Blocks; returns early
  * when stop_fd (may be -EBADF) becomes readable. Returns whether every question was answered. */
 bool sl_lookup(const struct sl_nameservers *servers, const struct sl_strv *names, int stop_fd,
 	       void (*reply)(void *arg, const void *msg, size_t len), void *arg);

@@ -10,14 +10,14 @@
 
 #include "base/strbuf.h"
 
-static bool parse_address(char *text, struct sl_nameserver *ret)
+static bool parse_address(char *text, uint16_t port, struct sl_nameserver *ret)
 {
 	char *scope = strchr(text, '%');
 
 	memset(ret, 0, sizeof(*ret));
 	if (inet_pton(AF_INET, text, &ret->in.sin_addr) == 1) {
 		ret->in.sin_family = AF_INET;
-		ret->in.sin_port = htons(SL_NAMESERVER_PORT);
+		ret->in.sin_port = htons(port);
 		ret->len = sizeof(ret->in);
 		return true;
 	}
@@ -27,7 +27,7 @@ static bool parse_address(char *text, struct sl_nameserver *ret)
 	if (inet_pton(AF_INET6, text, &ret->in6.sin6_addr) != 1)
 		return false;
 	ret->in6.sin6_family = AF_INET6;
-	ret->in6.sin6_port = htons(SL_NAMESERVER_PORT);
+	ret->in6.sin6_port = htons(port);
 	if (scope) {
 		ret->in6.sin6_scope_id = if_nametoindex(scope);
 		if (!ret->in6.sin6_scope_id)
@@ -37,7 +37,7 @@ static bool parse_address(char *text, struct sl_nameserver *ret)
 	return true;
 }
 
-void sl_nameservers_parse(const char *text, size_t len, struct sl_nameservers *ret)
+void sl_nameservers_parse(const char *text, size_t len, uint16_t port, struct sl_nameservers *ret)
 {
 	static const char keyword[] = "nameserver", blanks[] = " \t\r";
 	SL_FREE char *copy = sl_xstrndup(text, len);
@@ -53,13 +53,13 @@ void sl_nameservers_parse(const char *text, size_t len, struct sl_nameservers *r
 			continue;
 		line += strspn(line, blanks);
 		line[strcspn(line, " \t\r#;")] = '\0';
-		if (parse_address(line, &ret->list[ret->count]))
+		if (parse_address(line, port, &ret->list[ret->count]))
 			ret->count++;
 	}
 	if (!ret->count) {
 		char local[] = "127.0.0.1";
 
-		ret->count = parse_address(local, &ret->list[0]);
+		ret->count = parse_address(local, port, &ret->list[0]);
 	}
 }
 

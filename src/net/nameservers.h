@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #define SL_NAMESERVERS_MAX 8
-#define SL_NAMESERVER_PORT 53
 
 struct sl_nameserver {
 	union {
@@ -26,8 +25,9 @@ struct sl_nameservers {
 	size_t count;
 };
 
-/* Read the file's text. One that names none means the local host's, as it does to every resolver. */
-void sl_nameservers_parse(const char *text, size_t len, struct sl_nameservers *ret);
+/* Read the file's text; port (host order) is that of every nameserver, 53 but in tests. One that names none
+ * means the local host's, as it does to every resolver. */
+void sl_nameservers_parse(const char *text, size_t len, uint16_t port, struct sl_nameservers *ret);
 
 /* The place of the address in the list, port included, v4-mapped addresses folded; -1 where it is no
  * nameserver. */
