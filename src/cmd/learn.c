@@ -41,11 +41,13 @@ static const struct sl_option options[] = {
      "keep a successful command's changes (not with --in-place)"},
     {"merge", 0, SL_OPTION_STRING, "FILE", false, SL_COMPLETE_FILE, offsetof(struct sl_learn, merge),
      "add what is observed to this profile"},
-    {"collapse", 0, SL_OPTION_COUNT_OPTIONAL, "N", true, SL_COMPLETE_NOTHING,
+    {"collapse", 0, SL_OPTION_COUNT_OPTIONAL, "N", false, SL_COMPLETE_NOTHING,
      offsetof(struct sl_learn, collapse), "one grant for a directory with N or more used files"},
-    {"collapse-prefix", 0, SL_OPTION_LIST, "DIR", true, SL_COMPLETE_DIRECTORY, 0,
+    {"collapse-prefix", 0, SL_OPTION_LIST, "DIR", false, SL_COMPLETE_DIRECTORY,
+     offsetof(struct sl_learn, collapse_prefix),
      "one grant for everything under DIR"},
-    {"force-sensitive-collapse", 0, SL_OPTION_FLAG, NULL, true, SL_COMPLETE_NOTHING, 0,
+    {"force-sensitive-collapse", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
+     offsetof(struct sl_learn, force_collapse),
      "let --collapse-prefix name a sensitive directory"},
     {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
      offsetof(struct sl_learn, observe_syscalls), "list the system calls that were used"},
@@ -70,6 +72,10 @@ static void learn_release(struct sl_learn *l)
 	if (l->tmp_dir)
 		sl_tree_remove(l->tmp_dir);
 	free(l->tmp_dir);
+	sl_list_release(&l->collapse_prefix);
+	sl_strv_release(&l->prefixes);
+	free(l->homes[0]);
+	free(l->homes[1]);
 }
 
 /* What cannot be combined, or done at all. 0 or a status. */
@@ -242,8 +248,10 @@ static int learn_main(struct sl_learn *l, char **words)
 {
 	struct sl_observer_options observe;
 	struct sl_outcome outcome;
-	int status = check_options(l), written = 0;
+	int status = sl_learn_collapse_open(l), written = 0;
 
+	if (!status)
+		status = check_options(l);
 	if (status)
 		return status;
 	sl_setup_apply(&l->setup, &l->profile);

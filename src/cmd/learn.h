@@ -10,6 +10,7 @@
 #include "cmd/program.h"
 #include "cmd/setup.h"
 #include "observe/observe.h"
+#include "profile/collapse.h"
 #include "profile/profile.h"
 #include "profile/write.h"
 #include "supervise/sandbox.h"
@@ -20,7 +21,9 @@ struct sl_learn {
 	const char *output, *trace_path, *merge;
 	bool in_place, keep_failed, shared_tmp, no_network, verbose, quiet, commit;
 	bool observe_syscalls; /* --learn-syscalls, or the profile of --merge lists them */
-	int64_t repeat, collapse;
+	bool force_collapse;
+	int64_t repeat, collapse; /* collapse 0: not asked for */
+	struct sl_list collapse_prefix;
 	int profile_version;
 	/* Made from it. */
 	struct sl_profile profile; /* version 2; what the options say first, then what was observed */
@@ -29,6 +32,8 @@ struct sl_learn {
 	FILE *trace;
 	char *tmp_dir;
 	struct sl_observer *observer;
+	struct sl_strv prefixes; /* canonical --collapse-prefix */
+	char *homes[2];		 /* canonical, or NULL */
 };
 
 /* The profile that --merge adds to, as it is at the end. */
@@ -45,6 +50,16 @@ int sl_learn_merge_open(struct sl_learn *l);
 /* After the run: lock the output, read the old profile again, and put it with what was learned (l->profile) into *ret;
  * notes receives what merging says. Returns 0, or after a line 125 or 2; *ret is then untouched. */
 int sl_learn_merge(struct sl_learn *l, struct sl_merge_base *base, struct sl_profile *ret, struct sl_strv *notes);
+
+/* Before the run: check the options about collapsing. Returns 0, or 2 after a line. */
+int sl_learn_collapse_open(struct sl_learn *l);
+
+/* After the run: collapse the entries of *p as the options say, and append what was done to *ret. */
+void sl_learn_collapse(const struct sl_learn *l, struct sl_profile *p, struct sl_collapses *ret);
+
+/* Append a line on each collapse, with what it opens that was not used. */
+void sl_learn_collapse_say(const struct sl_learn *l, const struct sl_collapses *done,
+			   const struct sl_observation *seen, struct sl_strbuf *lines);
 
 /* Before the run: the command as the profile's [program], and the entries of -r and -w. What is no UTF-8, and
  * so cannot be written, is left out with a warning. */

@@ -75,6 +75,21 @@ static bool place_of(struct sl_intern *t, const char *path, bool add, struct pla
 	return p.node != SL_NODE_NONE || !add;
 }
 
+uint32_t sl_facts_node(struct sl_facts *f, const char *path)
+{
+	struct place p;
+
+	return place_of(&f->tree, path, true, &p) ? p.node : SL_NODE_NONE;
+}
+
+void sl_facts_use(struct sl_facts *f, uint32_t rights, const char *path)
+{
+	uint32_t node = sl_facts_node(f, path);
+
+	if (node != SL_NODE_NONE)
+		sl_intern_node(&f->tree, node)->own |= (uint8_t)rights;
+}
+
 bool sl_facts_add(struct sl_facts *f, uint32_t rights, const char *path, bool is_dir, pid_t pid)
 {
 	struct place p;
@@ -216,6 +231,10 @@ void sl_facts_each(const struct sl_facts *f, void (*visit)(const struct sl_fact 
 void sl_observation_release(struct sl_observation *r)
 {
 	sl_strv_release(&r->notes);
-	sl_strv_release(&r->opened);
+	for (size_t i = 0; i < r->opening_count; i++) {
+		free(r->openings[i].path);
+		sl_strv_release(&r->openings[i].names);
+	}
+	free(r->openings);
 	*r = (struct sl_observation){ 0 };
 }

@@ -9,10 +9,7 @@
  * What stands in the profile and in the notes depends on the facts alone. What the file system holds now decides
  * only the counts (granted.c), and what of the run's own in a protected directory is granted by name (survivors.c).
  */
-#include <pwd.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/path.h"
 #include "observe/granted.h"
@@ -20,6 +17,8 @@
 #include "observe/store.h"
 #include "observe/survivors.h"
 #include "profile/sensitive.h"
+
+#define COUNT_MAX_MS 500
 
 struct generate {
 	const struct sl_facts *facts;
@@ -138,18 +137,6 @@ static enum sl_sensitivity sensitivity_of(const struct generate *g, const char *
 	return SL_MAX(a, b);
 }
 
-/* The home directory that /etc/passwd gives to the user, canonical and malloc'd, or NULL. */
-static char *account_home(void)
-{
-	SL_FCLOSE FILE *f = fopen("/etc/passwd", "re");
-	const struct passwd *entry;
-
-	while (f && (entry = fgetpwent(f)))
-		if (entry->pw_uid == getuid())
-			return entry->pw_dir[0] == '/' ? realpath(entry->pw_dir, NULL) : NULL;
-	return NULL;
-}
-
 /* A protected directory is granted nothing but to be listed. What the run made there and left is visited later and
  * granted by its own name. Returns what is left to be written. */
 static uint8_t hold_back(struct generate *g, uint32_t id, const char *path, uint8_t want)
@@ -224,13 +211,11 @@ void sl_facts_to_profile(const struct sl_facts *f, struct sl_profile *profile, s
 	SL_FREE uint8_t *cover = sl_xcalloc(f->tree.count, 1);
 	SL_FREE uint8_t *held = sl_xcalloc(f->tree.count, 1);
 	SL_FREE uint8_t *uses = sl_survivors_uses(f);
-	const char *env = getenv("HOME");
-	SL_FREE char *home = env && env[0] == '/' ? realpath(env, NULL) : NULL;
-	SL_FREE char *other = account_home();
 	struct sl_observation result = { .tmp_used = f->tmp_used, .partial = f->partial, .network_used = f->network };
 	struct generate g = { .facts = f, .rights = rights, .cover = cover, .uses = uses, .held = held,
-			      .profile = profile, .result = &result, .homes = { home, other } };
+			      .profile = profile, .result = &result };
 
+	sl_homes(g.homes);
 	sl_strv_copy(&result.notes, &f->notes);
 	sl_intern_each(&f->tree, visit, &g);
 	sl_strv_sort_unique(&result.notes);
@@ -240,7 +225,9 @@ void sl_facts_to_profile(const struct sl_facts *f, struct sl_profile *profile, s
 		profile->filesystem.tmp_private = true;
 	if (f->sysv_ipc && !sl_list_contains(&profile->syscalls.extra_allow, "sysv_ipc"))
 		sl_list_add(&profile->syscalls.extra_allow, "sysv_ipc", 0);
-	sl_granted_count(f, &g.grants, &result);
+	sl_granted_count(f, &g.grants, COUNT_MAX_MS, &result);
 	sl_grants_release(&g.grants);
+	free(g.homes[0]);
+	free(g.homes[1]);
 	*ret = result;
 }

@@ -17,16 +17,12 @@
 #include "observe/observe.h"
 #include "observe/store.h"
 
-#define OBJECTS_MAX 100000
-#define TIME_MAX_NS 100000000L
+#define OBJECTS_MAX 200000
 #define DEPTH_MAX   100 /* each level holds a descriptor */
 #define NAMES_SHOWN 3
 
-/* The rights that are counted, in the order of their SL_RIGHT_* bits, and the key of the line that says what an entry
- * opens (NULL: not said). */
+/* The rights that are counted, in the order of their SL_RIGHT_* bits and of their keys. */
 enum { K_READ, K_LIST, K_EXEC, K_WRITE, K_CREATE, K_DELETE, K_COUNT };
-
-static const char *const key_names[K_COUNT] = { "read", NULL, "exec", "write", "create", NULL };
 
 struct entry {
 	uint32_t node;
@@ -44,6 +40,7 @@ struct walk {
 	size_t len, cap;
 	size_t objects;
 	struct timespec start;
+	long time_max_ms;
 	bool full;
 	struct sl_strbuf path;
 };
@@ -75,14 +72,14 @@ void sl_grants_release(struct sl_grants *g)
 static bool walk_over(struct walk *w)
 {
 	struct timespec now;
-	long ns;
+	long ms;
 
 	if (w->objects >= OBJECTS_MAX)
 		w->full = true;
 	if (!w->full && w->objects % 64 == 0) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		ns = (now.tv_sec - w->start.tv_sec) * 1000000000L + now.tv_nsec - w->start.tv_nsec;
-		w->full = ns > TIME_MAX_NS;
+		ms = (now.tv_sec - w->start.tv_sec) * 1000 + (now.tv_nsec - w->start.tv_nsec) / 1000000;
+		w->full = ms > w->time_max_ms;
 	}
 	return w->full;
 }
@@ -94,7 +91,7 @@ static void count_unused(struct walk *w, struct entry *e)
 	size_t i = NAMES_SHOWN;
 
 	e->unused++;
-	if (!key_names[e->key] || (e->names[NAMES_SHOWN - 1] && strcmp(name, e->names[NAMES_SHOWN - 1]) >= 0))
+	if (e->names[NAMES_SHOWN - 1] && strcmp(name, e->names[NAMES_SHOWN - 1]) >= 0)
 		return;
 	free(e->names[NAMES_SHOWN - 1]);
 	for (i = NAMES_SHOWN - 1; i > 0 && (!e->names[i - 1] || strcmp(name, e->names[i - 1]) < 0); i--)
@@ -241,24 +238,30 @@ static int entry_compare(const void *va, const void *vb)
 	return a->node != b->node ? (a->node < b->node ? -1 : 1) : a->key - b->key;
 }
 
-static void say_opened(const struct walk *w, const struct entry *e, struct sl_strv *out)
+void sl_opening_format(struct sl_strbuf *out, const struct sl_opening *o)
 {
-	SL_STRBUF line = SL_STRBUF_INIT;
+	sl_strbuf_addf(out, "%s on ", sl_fs_key_name(o->key));
+	sl_escape(out, o->path, strlen(o->path));
+	sl_strbuf_addf(out, " opens %zu%s %s not used: ", o->objects, o->more ? "+" : "",
+		       o->objects == 1 ? "object that was" : "objects that were");
+	for (size_t i = 0; i < o->names.len; i++) {
+		if (i > 0)
+			sl_strbuf_addstr(out, ", ");
+		sl_escape(out, o->names.items[i], strlen(o->names.items[i]));
+	}
+	if (o->objects > o->names.len || o->more)
+		sl_strbuf_addstr(out, ", …");
+}
+
+static void add_opening(const struct walk *w, const struct entry *e, struct sl_observation *ret)
+{
+	struct sl_opening *o = &ret->openings[ret->opening_count++];
 	SL_STRBUF path = SL_STRBUF_INIT;
 
 	sl_intern_path(&w->facts->tree, e->node, &path);
-	sl_strbuf_addf(&line, "%s on ", key_names[e->key]);
-	sl_escape(&line, path.data, path.len);
-	sl_strbuf_addf(&line, " opens %zu%s %s not used: ", e->unused, e->more ? "+" : "",
-		       e->unused == 1 ? "object that was" : "objects that were");
-	for (size_t i = 0; i < NAMES_SHOWN && e->names[i]; i++) {
-		if (i > 0)
-			sl_strbuf_addstr(&line, ", ");
-		sl_escape(&line, e->names[i], strlen(e->names[i]));
-	}
-	if (e->unused > NAMES_SHOWN || e->more)
-		sl_strbuf_addstr(&line, ", …");
-	sl_strv_take(out, sl_strbuf_detach(&line));
+	*o = (struct sl_opening){ sl_strbuf_detach(&path), (enum sl_fs_key)e->key, e->unused, e->more, SL_STRV_INIT };
+	for (size_t i = 0; i < NAMES_SHOWN && e->names[i]; i++)
+		sl_strv_add(&o->names, e->names[i]);
 }
 
 /* Pairs of (right, object) that were used. Making a file and writing to it is one; so is a device's ioctl and write. */
@@ -278,10 +281,11 @@ static size_t count_used(const struct sl_facts *f)
 	return used;
 }
 
-void sl_granted_count(const struct sl_facts *f, const struct sl_grants *grants, struct sl_observation *ret)
+void sl_granted_count(const struct sl_facts *f, const struct sl_grants *grants, long time_max_ms,
+		      struct sl_observation *ret)
 {
 	SL_FREE uint8_t *rights_at = sl_xcalloc(f->tree.count, 1);
-	struct walk w = { .facts = f, .rights_at = rights_at };
+	struct walk w = { .facts = f, .rights_at = rights_at, .time_max_ms = time_max_ms };
 
 	clock_gettime(CLOCK_MONOTONIC, &w.start);
 	for (size_t i = 0; i < grants->len; i++)
@@ -294,10 +298,12 @@ void sl_granted_count(const struct sl_facts *f, const struct sl_grants *grants, 
 	ret->granted_more = w.full;
 	if (w.len)
 		qsort(w.entries, w.len, sizeof(*w.entries), entry_compare);
+	ret->openings = sl_xcalloc(w.len + 1, sizeof(*ret->openings));
+	ret->opening_count = 0;
 	for (size_t i = 0; i < w.len; i++) {
 		ret->granted += w.entries[i].unused;
-		if (w.entries[i].unused && key_names[w.entries[i].key])
-			say_opened(&w, &w.entries[i], &ret->opened);
+		if (w.entries[i].unused)
+			add_opening(&w, &w.entries[i], ret);
 		for (size_t n = 0; n < NAMES_SHOWN; n++)
 			free(w.entries[i].names[n]);
 	}

@@ -23,9 +23,10 @@ void sl_grants_release(struct sl_grants *g);
 
 struct sl_observation;
 
-/* Walk below the entries and fill used, granted, granted_more and opened of *ret. Symbolic links are not followed,
- * other file systems mounted below an entry count as one object, and /proc and /sys are not walked. Ends, with
- * granted_more, after 100 000 objects or a tenth of a second. */
-void sl_granted_count(const struct sl_facts *f, const struct sl_grants *grants, struct sl_observation *ret);
+/* Walk below the entries and fill used, granted, granted_more and openings of *ret, which has none. Symbolic links are
+ * not followed, other file systems mounted below an entry count as one object, and /proc and /sys are not walked. Ends,
+ * with granted_more, after 200 000 objects or the time. */
+void sl_granted_count(const struct sl_facts *f, const struct sl_grants *grants, long time_max_ms,
+		      struct sl_observation *ret);
 
 #endif

@@ -42,6 +42,18 @@ void sl_observer_set_root(struct sl_observer *o, pid_t root_pid);
  * returned, which is what run would answer. listener is for sl_notif_valid(). Called from one thread only. */
 int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n);
 
+/* What a directory entry opens that was never used. */
+struct sl_opening {
+	char *path;
+	enum sl_fs_key key;
+	size_t objects; /* 1 or more */
+	bool more;	/* counting ended at a bound */
+	struct sl_strv names; /* the first in byte order, below path */
+};
+
+/* Append "KEY on PATH opens N objects that were not used: a, b, c". */
+void sl_opening_format(struct sl_strbuf *out, const struct sl_opening *o);
+
 /* How the summary and the caller see the observation. */
 struct sl_observation {
 	size_t used;	      /* distinct (right, object) pairs that were used */
@@ -52,13 +64,23 @@ struct sl_observation {
 	bool partial;	      /* something could not be seen or written; the notes say what */
 	bool network_used;    /* sockets were connected or bound: not in the profile yet */
 	struct sl_strv notes; /* warnings, one escaped line each; the same for the same facts */
-	struct sl_strv opened; /* what single entries open that was never used, one escaped line each */
+	struct sl_opening *openings; /* most objects first */
+	size_t opening_count;
 };
 void sl_observation_release(struct sl_observation *r);
 
 /* Turn the facts into filesystem, syscalls and tmp keys of *profile (version 2; the rest is left alone), and fill
  * *ret. Deterministic: sorted, the same facts give the same bytes. */
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret);
+
+/* Count again for a profile that is not quite what was observed: before is what the user has seen used (the observed
+ * entries, and those of a profile that they were added to), written what the profile grants. Fills used, granted,
+ * granted_more, count and openings of *ret anew. Changes the facts: the observer is good for nothing else after it. */
+void sl_observer_recount(struct sl_observer *o, const struct sl_profile *before, const struct sl_profile *written,
+			 struct sl_observation *ret);
+
+/* The canonical home directories, malloc'd or NULL: what HOME says, and what the account has. */
+void sl_homes(char *ret[2]);
 
 /* Bytes of memory held for facts and caches: grows with distinct objects, not with calls. */
 size_t sl_observer_memory(const struct sl_observer *o);

@@ -22,6 +22,12 @@ struct sl_facts {
 	bool partial, tmp_used, sysv_ipc, network;
 };
 
+/* The node of a canonical path, made where it is not held; SL_NODE_NONE for a path that cannot be held. */
+uint32_t sl_facts_node(struct sl_facts *f, const char *path);
+
+/* Count the object at that path as used with these rights, and grant nothing for it. */
+void sl_facts_use(struct sl_facts *f, uint32_t rights, const char *path);
+
 /* Sort the pairs and drop those held twice. */
 void sl_refers_compact(struct sl_facts *f);
 

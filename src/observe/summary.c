@@ -18,6 +18,7 @@ void sl_summary_warnings(struct sl_strbuf *out, const struct sl_observation *o)
 void sl_summary_format(struct sl_strbuf *out, const struct sl_observation *o, const struct sl_profile *p)
 {
 	const char *separator = "sandlock: profile: ";
+	size_t said = 0;
 
 	for (int key = 0; key < SL_FS_KEY_COUNT; key++) {
 		if (!o->count[key])
@@ -38,10 +39,17 @@ void sl_summary_format(struct sl_strbuf *out, const struct sl_observation *o, co
 		sl_strbuf_addf(out, "sandlock: granted %zu%s / used %zu = %.2f%s\n", o->granted,
 			       o->granted_more ? "+" : "", o->used, (double)o->granted / (double)o->used,
 			       o->granted_more ? "+" : "");
-	for (size_t i = 0; i < o->opened.len && i < OPENED_MAX; i++)
-		sl_strbuf_addf(out, "sandlock: %s\n", o->opened.items[i]);
-	if (o->opened.len > OPENED_MAX)
-		sl_strbuf_addf(out, "sandlock: %zu more entries open objects that were not used\n",
-			       o->opened.len - OPENED_MAX);
+	for (size_t i = 0; i < o->opening_count; i++) {
+		const struct sl_opening *opening = &o->openings[i];
+
+		/* That names can be seen, or removed, says itself. */
+		if (opening->key == SL_FS_LIST || opening->key == SL_FS_DELETE || said++ >= OPENED_MAX)
+			continue;
+		sl_strbuf_addstr(out, "sandlock: ");
+		sl_opening_format(out, opening);
+		sl_strbuf_addch(out, '\n');
+	}
+	if (said > OPENED_MAX)
+		sl_strbuf_addf(out, "sandlock: %zu more entries open objects that were not used\n", said - OPENED_MAX);
 	sl_summary_warnings(out, o);
 }

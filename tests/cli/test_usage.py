@@ -139,7 +139,6 @@ LATER_OPTIONS = {
         "--fs-mount", "--image", "--user", "--gpu", "--num-cpus", "--port-remap", "--random-seed", "--time-start",
         "--deterministic-dirs", "--credential", "--http-auth", "-i", "--no-supervisor",
     ],
-    "learn": ["--collapse", "--collapse=3", "--collapse-prefix", "--force-sensitive-collapse"],
 }  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""learn --collapse, --collapse-prefix, --force-sensitive-collapse."""
+
+import os
+import re
+import sys
+import tomllib
+
+import pytest
+
+
+def collapsed(result):
+    return [m for m in result.messages if "collapsed" in m]
+
+
+@pytest.fixture
+def files(box):
+    """Five files, of which three are read; and one beside."""
+    for name in ("d/1", "d/2", "d/3", "d/4", "d/5", "d/sub/6", "e/1"):
+        box.file(name, name)
+    return box.work
+
+
+def test_P6_number(box, files):
+    command = ["cat", "d/1", "d/2", "d/3", "d/sub/6", "e/1"]
+    result, _, profile = box.learn(command, "--collapse=3")
+    d = str(files / "d")
+    assert d in profile.list("read") and str(files / "e/1") in profile.list("read"), profile.text
+    assert not [p for p in profile.list("read") if p.startswith(d + "/")], profile.text
+    assert [m for m in collapsed(result) if f"collapsed 4 entries: read on {d} opens 4 objects that were not used: ., 4, 5, …" in m], result.describe()
+    assert not {d, str(files)} & set(profile.list("exec") + profile.list("create") + profile.list("write")), profile.text
+    ran = box.run(profile, ["cat", "d/4"])
+    assert ran.stdout == "d/4" and box.denied(profile, files / "e", "list")
+    for options in (["--collapse"], ["--collapse=5"], []):
+        _, _, profile = box.learn(command, *options)
+        assert not profile.grants(f"{d}/5", "read"), profile.text
+
+
+def test_P6_prefix(box, files):
+    (box.work / "link").symlink_to("d")
+    result, _, profile = box.learn(["sh", "-c", "cat d/1 d/sub/6; echo x >d/2; echo n >d/new; cat e/1"], "--collapse-prefix", "link/../d/.")
+    d = str(files / "d")
+    for right in ("read", "create"):
+        assert [p for p in profile.list(right) if p.startswith(d)] == [d], profile.text
+    assert str(files / "e/1") in profile.list("read")
+    assert [m for m in collapsed(result) if f"read on {d} opens" in m], result.describe()
+    assert not [m for m in result.messages if "warning" in m], result.describe()
+
+
+def test_P6_every_collapse_is_said_with_its_count(box, files):
+    result, _, profile = box.learn(["cat", *(f"d/{i}" for i in range(1, 6))], "-v", "--collapse=5")
+    assert f"sandlock: collapsed 5 entries: read on {files}/d opens 3 objects that were not used: ., sub, sub/6" in collapsed(result)
+    assert [m for m in result.messages if re.match(r"sandlock: granted \d+ / used \d+ = \d+\.\d\d$", m)], result.describe()
+    quiet, _, _ = box.learn(["cat", *(f"d/{i}" for i in range(1, 6))], "-q", "--collapse=5")
+    assert not collapsed(quiet)
+
+
+@pytest.mark.parametrize("directory", ["/etc", "/etc/", "//etc", "/etc/.", "/usr/../etc", "LINK", "/", "/root", "HOME", "HOME/.ssh", "ABOVE"])
+def test_L20_P6_a_sensitive_prefix_needs_force(box, directory):
+    (box.work / "etc").symlink_to("/etc")
+    directory = {"LINK": "etc", "ABOVE": str(box.home.parent)}.get(directory, directory.replace("HOME", str(box.home)))
+    path = box.new_profile()
+    result = box.tool("learn", "--in-place", "-o", path, "--collapse-prefix", directory, "touch", "ran")
+    assert result.status == 2 and len(result.messages) == 1 and "--collapse-prefix" in result.messages[0], result.describe()
+    assert not path.exists() and not (box.work / "ran").exists()
+
+
+def test_L20_P6_forced(box):
+    (box.home / "a").write_text("a")
+    result, _, profile = box.learn(["cat", box.home / "a"], "--collapse-prefix", box.home, "--force-sensitive-collapse")
+    assert str(box.home) in profile.list("read"), profile.text
+    assert [m for m in collapsed(result) if "warning: collapsed 1 entry into a sensitive directory" in m and ".ssh/id_secret" in m], result.describe()
+    result = box.tool("learn", "--in-place", "--force-sensitive-collapse", "touch", "ran")
+    assert result.status == 2 and not (box.work / "ran").exists(), result.describe()
+
+
+@pytest.mark.parametrize("prefix", ["missing", "file"])
+def test_a_prefix_is_a_directory(box, prefix):
+    box.file("file")
+    result = box.tool("learn", "--in-place", "--collapse-prefix", prefix, "touch", "ran")
+    assert result.status == 2 and prefix in result.messages[0] and not (box.work / "ran").exists(), result.describe()
+
+
+def test_L20_P6_no_sensitive_directory_by_number(box):
+    """The files in them by name, the directory by none of its."""
+    places = [box.home, box.home / ".ssh", box.work / "x"]
+    (box.work / "x" / ".aws").mkdir(parents=True)
+    names = []
+    for place in places:
+        for i in range(5):
+            (place / str(i)).write_text("x")
+            names.append(place / str(i))
+    etc = [f"/etc/{n}" for n in ("hostname", "passwd", "group", "os-release", "hosts", "nsswitch.conf")]
+    result, _, profile = box.learn(["cat", *names, *etc], "--collapse=1")
+    entries = profile.entries()
+    for place in [*places, "/etc", "/usr", "/usr/bin", "/usr/lib", "/", box.work]:
+        assert str(place) not in entries, profile.text
+    assert {str(n) for n in names} <= set(profile.list("read")), profile.text
+    assert not collapsed(result) or "/usr/lib/" in "".join(collapsed(result)), result.describe()
+
+
+def test_L20_P6_a_prefix_that_holds_a_store(box):
+    (box.work / "x" / "deep" / ".gnupg").mkdir(parents=True)
+    box.file("x/f", "x")
+    result = box.tool("learn", "--in-place", "--collapse-prefix", box.work / "x", "touch", "ran")
+    assert result.status == 2 and ".gnupg" in result.messages[0] and not (box.work / "ran").exists(), result.describe()
+    result, _, profile = box.learn(["cat", "x/f"], "--collapse-prefix", box.work / "x", "--force-sensitive-collapse")
+    assert str(box.work / "x") in profile.list("read"), profile.text
+
+
+def test_P6_collapse_of_what_was_merged(box, files):
+    _, path, _ = box.learn(["cat", "d/1", "d/2"])
+    result = box.tool("learn", "--in-place", "--merge", path, "--collapse=3", "--", "cat", "d/3")
+    read = tomllib.loads(path.read_text())["filesystem"]["read"]
+    assert str(files / "d") in read and str(files / "d/1") not in read, result.describe()
+    assert [m for m in collapsed(result) if "collapsed 3 entries" in m and ": ., 4, 5, …" in m], result.describe()
+
+
+def test_P6_version_1(box, files):
+    _, _, profile = box.learn(["cat", *(f"d/{i}" for i in range(1, 5))], "--collapse=4", "--profile-version=1")
+    assert str(files / "d") in profile.list("read"), profile.text
+
+
+def test_P6_a_python_program(box):
+    """As one would shrink a profile: the libraries' files below one directory, nothing else."""
+    tree = box.work / "share" / "package"
+    (tree / "sub").mkdir(parents=True)
+    for i in range(80):
+        (tree / f"m{i}.py").write_text("x = 1\n")
+    program = box.file("p.py", f"import sys; sys.path.insert(0, {str(tree)!r})\n" + "".join(f"import m{i}\n" for i in range(80)))
+    command = [os.path.realpath(sys.executable), "-B", "-S", program]
+    _, _, long = box.learn(command)
+    _, path, short = box.learn(command, "--collapse-prefix", box.work / "share")
+    assert len(long.text.splitlines()) > 100 and len(short.text.splitlines()) < 60, short.text
+    assert box.run(path).status == 0
+    added = {p for r in ("read", "list", "exec", "write") for p in short.list(r)} - set(long.entries())
+    assert added == {str(box.work / "share")}
