@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "view/copy-up.h"
 #include "view/perm.h"
@@ -19,6 +20,47 @@ int sl_view_statat(const struct sl_view_ctx *c, struct sl_view_file *at, const c
 	int r = sl_vwalk_object(c, at, path, flags & ~AT_NO_AUTOMOUNT, &n);
 
 	return r < 0 ? r : sl_vnode_stat(n, ret);
+}
+
+static struct statx_timestamp statx_time(const struct timespec *t)
+{
+	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
+}
+
+int sl_view_statx(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
+		  unsigned int mask, struct statx *ret)
+{
+	int sync = flags & (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC);
+	SL_VNODE *n = NULL;
+	SL_CLOSE int fd = -EBADF;
+	struct stat st;
+	int r;
+
+	if (sync == (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC) || mask & STATX__RESERVED)
+		return -EINVAL;
+	r = sl_vwalk_object(c, at, path, flags & ~(sync | AT_NO_AUTOMOUNT), &n);
+	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
+		return r;
+	fd = sl_vnode_attr_fd(n);
+	if (fd < 0)
+		return fd;
+	if (statx(fd, "", AT_EMPTY_PATH | sync, mask, ret) < 0)
+		return -errno;
+	ret->stx_dev_major = major(st.st_dev);
+	ret->stx_dev_minor = minor(st.st_dev);
+	ret->stx_rdev_major = major(st.st_rdev);
+	ret->stx_rdev_minor = minor(st.st_rdev);
+	ret->stx_ino = st.st_ino;
+	ret->stx_mode = (uint16_t)st.st_mode;
+	ret->stx_nlink = (uint32_t)st.st_nlink;
+	ret->stx_uid = st.st_uid;
+	ret->stx_gid = st.st_gid;
+	ret->stx_size = (uint64_t)st.st_size;
+	ret->stx_blocks = (uint64_t)st.st_blocks;
+	ret->stx_atime = statx_time(&st.st_atim);
+	ret->stx_mtime = statx_time(&st.st_mtim);
+	ret->stx_ctime = statx_time(&st.st_ctim);
+	return 0;
 }
 
 int sl_view_statfs(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
@@ -101,11 +143,13 @@ int sl_view_chmodat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 
 	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
 		return r;
+	if ((r = sl_vperm_change(n, false)) < 0)
+		return r;
 	if (S_ISLNK(n->mode))
 		return -EOPNOTSUPP;
 	if (!sl_vperm_owner(c, &st))
 		return -EPERM;
-	r = sl_vcopy_up(n, SL_VCOPY_ALL);
+	r = sl_vcopy_up_attributes(n);
 	n->attrs |= r == 0;
 	return r < 0 ? r : sl_vnode_own(n, st.st_uid, st.st_gid, allowed_mode(c, st.st_gid, mode & 07777));
 }
@@ -132,6 +176,8 @@ int sl_view_chownat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 
 	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
 		return r;
+	if ((r = sl_vperm_change(n, false)) < 0)
+		return r;
 	owner = c->creds->uid == st.st_uid;
 	if (uid != (uid_t)-1 && !cap && !(owner && uid == st.st_uid))
 		return -EPERM;
@@ -146,7 +192,7 @@ int sl_view_chownat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 		gid = st.st_gid;
 	if (uid == st.st_uid && gid == st.st_gid && mode == st.st_mode)
 		return 0;
-	r = sl_vcopy_up(n, SL_VCOPY_ALL);
+	r = sl_vcopy_up_attributes(n);
 	n->attrs |= r == 0;
 	return r < 0 ? r : sl_vnode_own(n, uid, gid, mode & 07777);
 }
@@ -174,8 +220,9 @@ int sl_view_utimensat(const struct sl_view_ctx *c, struct sl_view_file *at, cons
 		return r;
 	if (!valid_nsec(&times[0]) || !valid_nsec(&times[1]))
 		return -EINVAL;
-	r = sl_vnode_stat(n, &st);
-	if (r < 0)
+	/* What can only be appended to may get the present time. */
+	if ((r = sl_vperm_change(n, times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW)) < 0 ||
+	    (r = sl_vnode_stat(n, &st)) < 0)
 		return r;
 	if (!sl_vperm_owner(c, &st)) {
 		if (times[0].tv_nsec != UTIME_NOW || times[1].tv_nsec != UTIME_NOW)
@@ -184,7 +231,7 @@ int sl_view_utimensat(const struct sl_view_ctx *c, struct sl_view_file *at, cons
 		if (r < 0)
 			return r;
 	}
-	r = sl_vcopy_up(n, SL_VCOPY_ALL);
+	r = sl_vcopy_up_attributes(n);
 	return r < 0 ? r : sl_vstore_utimes(&c->view->store, n->obj, times);
 }
 
@@ -204,8 +251,8 @@ int sl_view_truncate(const struct sl_view_ctx *c, struct sl_view_file *at, const
 		return r;
 	if (!S_ISREG(n->mode))
 		return sl_vnode_is_dir(n) ? -EISDIR : -EINVAL;
-	if ((r = sl_vperm(c, n, W_OK)) < 0 || (r = sl_vnode_stat(n, &st)) < 0 ||
-	    (r = sl_vcopy_up_sized(n, length, &made)) < 0)
+	if ((r = sl_vperm(c, n, W_OK)) < 0 || (r = sl_vperm_change(n, false)) < 0 ||
+	    (r = sl_vnode_stat(n, &st)) < 0 || (r = sl_vcopy_up_sized(n, length, &made)) < 0)
 		return r;
 	fd = sl_vstore_open(&c->view->store, n->obj, O_WRONLY);
 	r = fd < 0 ? fd : sl_vstore_gate(&c->view->store);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 
+#include "view/acl.h"
 #include "view/copy-up.h"
 #include "view/perm.h"
 #include "view/readdir.h"
@@ -19,9 +20,13 @@ int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t
 	SL_VNODE *n = NULL;
 	gid_t gid = c->creds->gid;
 	struct stat st;
-	int r = sl_vnode_stat(dir, &st);
+	int r = sl_vnode_stat(dir, &st), listed = 0;
 
-	if (!S_ISLNK(mode))
+	if (r == 0 && !S_ISLNK(mode)) {
+		listed = sl_vacl_has_default(dir);
+		r = SL_MIN(listed, 0);
+	}
+	if (!S_ISLNK(mode) && !listed)
 		mode &= ~(c->umask & 0777);
 	if (r == 0 && st.st_mode & S_ISGID) {
 		gid = st.st_gid;
@@ -38,6 +43,8 @@ int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t
 		return r;
 	}
 	/* From here on the object goes with the node. */
+	if (listed && (r = sl_vacl_inherit(dir, n, &mode)) < 0)
+		return r;
 	r = sl_vnode_own(n, c->creds->uid, gid, mode);
 	if (r < 0)
 		return r;
@@ -146,7 +153,8 @@ int sl_view_linkat(const struct sl_view_ctx *c, struct sl_view_file *from_at, co
 		return r;
 	if (n->dev != w.dir->dev)
 		return -EXDEV;
-	if ((r = sl_vperm_hardlink(c, n)) < 0 || (r = sl_vperm_create(c, w.dir)) < 0)
+	if ((r = sl_vperm_hardlink(c, n)) < 0 || (r = sl_vperm_change(n, false)) < 0 ||
+	    (r = sl_vperm_create(c, w.dir)) < 0)
 		return r;
 	if (sl_vnode_is_dir(n))
 		return -EPERM;

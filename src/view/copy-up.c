@@ -292,15 +292,14 @@ static int copy_attributes(struct sl_vnode *n, int lower, const struct stat *st)
 	return r;
 }
 
-int sl_vcopy_up(struct sl_vnode *n, off_t limit)
+/* limit < 0: of a regular file the attributes alone. */
+static int copy_up(struct sl_vnode *n, off_t limit)
 {
 	SL_CLOSE int fd = -EBADF;
 	uint32_t obj = 0;
 	struct stat st;
 	int r, lower;
 
-	if (n->obj)
-		return 0;
 	lower = sl_vnode_lower_fd(n);
 	if (lower < 0)
 		return lower;
@@ -310,15 +309,78 @@ int sl_vcopy_up(struct sl_vnode *n, off_t limit)
 	if (r < 0)
 		return r;
 	sl_vnode_set_object(n, obj);
-	n->standin = !S_ISREG(n->mode) && !S_ISDIR(n->mode) && !S_ISLNK(n->mode);
+	n->standin = S_ISREG(n->mode) ? limit < 0 : !S_ISDIR(n->mode) && !S_ISLNK(n->mode);
 	r = copy_attributes(n, lower, &st);
-	if (r == 0 && fd >= 0)
+	if (r == 0 && fd >= 0 && !n->standin)
 		r = reopen_files(n, fd);
 	if (r < 0)
 		sl_vcopy_drop(n);
 	else
 		sl_vnode_settle(n);
 	return r;
+}
+
+/* Open the node's object to write, whatever its mode, which the caller sets again. */
+static int open_for_filling(struct sl_vnode *n)
+{
+	struct sl_vstore *s = &n->view->store;
+	int fd = sl_vstore_open(s, n->obj, O_RDWR);
+
+	if (fd == -EACCES && sl_vstore_chmod(s, n->obj, 0600) == 0)
+		fd = sl_vstore_open(s, n->obj, O_RDWR);
+	return fd;
+}
+
+/* Contents for an object that has only the attributes, which writing changes: set again. */
+static int fill(struct sl_vnode *n)
+{
+	static const char caps_name[] = "security.capability";
+	struct sl_vstore *s = &n->view->store;
+	char proc[SL_VSTORE_PROC], caps[64];
+	SL_CLOSE int from = -EBADF, to = -EBADF;
+	struct timespec times[2];
+	struct stat st;
+	ssize_t caps_len;
+	int lower = sl_vnode_lower_fd(n), r;
+
+	if (lower < 0)
+		return lower;
+	from = open_source(lower);
+	r = from < 0 ? from : sl_vstore_stat(s, n->obj, &st);
+	if (r < 0)
+		return r;
+	to = open_for_filling(n);
+	if (to < 0) {
+		sl_vstore_chmod(s, n->obj, st.st_mode & 07777);
+		return to;
+	}
+	caps_len = fgetxattr(to, caps_name, caps, sizeof(caps));
+	r = sl_vcopy_data(s, from, to, SL_VCOPY_ALL);
+	if (r == 0)
+		r = reopen_files(n, to);
+	if (r < 0 && ftruncate(to, 0) < 0)
+		r = -errno;
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	/* What was there before fits again: past the gate. */
+	fchmod(to, st.st_mode & 07777);
+	if (caps_len > 0)
+		fsetxattr(to, caps_name, caps, (size_t)caps_len, 0);
+	utimensat(AT_FDCWD, sl_vstore_proc(to, proc), times, 0);
+	n->standin = r < 0;
+	return r;
+}
+
+int sl_vcopy_up(struct sl_vnode *n, off_t limit)
+{
+	if (n->obj)
+		return n->standin && S_ISREG(n->mode) ? fill(n) : 0;
+	return copy_up(n, limit);
+}
+
+int sl_vcopy_up_attributes(struct sl_vnode *n)
+{
+	return n->obj ? 0 : copy_up(n, -1);
 }
 
 void sl_vcopy_drop(struct sl_vnode *n)

@@ -15,6 +15,10 @@
  * there is an object already. */
 int sl_vcopy_up(struct sl_vnode *n, off_t limit);
 
+/* The same for a call that changes only attributes: what a regular file contains stays in the lower until
+ * sl_vcopy_up() is asked for it. */
+int sl_vcopy_up_attributes(struct sl_vnode *n);
+
 /* The same for a call that sets the size to limit next: what is cut off is not copied, unless somebody has
  * the file open. *ret_made: sl_vcopy_drop() must undo it if that call fails. */
 int sl_vcopy_up_sized(struct sl_vnode *n, off_t limit, bool *ret_made);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "view/copy-up.h"
 #include "view/walk.h"
 
 bool sl_view_is_changed(const struct sl_view *v)
@@ -214,14 +215,26 @@ int sl_view_real_fd(struct sl_view_file *f, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int sl_view_real_path(const struct sl_view_file *f, char **ret)
+/* Does the lower's file execute as the view's would? */
+static bool executes_alike(struct sl_vnode *n)
 {
-	const struct sl_vnode *n = f->node;
+	struct stat st, lower;
+	int fd = sl_vnode_lower_fd(n);
+
+	return fd >= 0 && fstat(fd, &lower) == 0 && sl_vnode_stat(n, &st) == 0 &&
+	       ((st.st_mode ^ lower.st_mode) & 0111) == 0;
+}
+
+int sl_view_real_path(struct sl_view_file *f, char **ret)
+{
+	struct sl_vnode *n = f->node;
 	SL_FREE char *root = NULL;
 	char name[SL_VSTORE_NAME];
 	bool gone;
 	int r;
 
+	if (n->standin && S_ISREG(n->mode) && !executes_alike(n) && (r = sl_vcopy_up(n, SL_VCOPY_ALL)) < 0)
+		return r;
 	if (in_upper(n)) {
 		*ret = sl_xasprintf("%s/%s", n->view->store.path, sl_vstore_name(n->obj, name));
 		return 0;

@@ -33,8 +33,9 @@ bool sl_view_is_upper(const struct sl_view_file *f);
  * directory: the lower's, however changed, else the stand-in. Writing flags are for who copied it up. */
 int sl_view_real_fd(struct sl_view_file *f, int flags);
 
-/* The path of that object, malloc'd: to execute it, or to enter it. */
-int sl_view_real_path(const struct sl_view_file *f, char **ret);
+/* The path of that object, malloc'd: to execute it, or to enter it. Before, what has the lower's contents but
+ * may be executed by others than the lower's is copied. */
+int sl_view_real_path(struct sl_view_file *f, char **ret);
 
 /* The directory with the objects of the upper; the view's own. Below it an object is a number. */
 const char *sl_view_upper_path(const struct sl_view *v);

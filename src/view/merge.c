@@ -73,7 +73,7 @@ static int apply_xattrs(struct sl_vnode *n, int from, int fd, mode_t mode)
 	bool closed = !S_ISLNK(n->mode) && !n->foreign && (mode & 0600) != 0600;
 	int r;
 
-	if (n->standin)
+	if (n->standin && !S_ISREG(n->mode))
 		return 0;
 	sl_vstore_proc(from, proc);
 	if (closed && chmod(proc, (mode & 07777) | 0600) < 0)
@@ -170,7 +170,7 @@ static int apply_in_place(struct merge *m, struct sl_vnode *n)
 	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (S_ISREG(n->mode) && !is_untouched(n, fd) && (r = apply_contents(n, fd)) < 0)
+	if (S_ISREG(n->mode) && !n->standin && !is_untouched(n, fd) && (r = apply_contents(n, fd)) < 0)
 		return r;
 	return apply_attributes(n, fd);
 }

@@ -443,6 +443,7 @@ unsigned int sl_vnode_links(const struct sl_vnode *n)
 
 int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 {
+	struct stat lower;
 	int r;
 
 	if (n->obj) {
@@ -457,6 +458,15 @@ int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 			ret->st_gid = n->gid;
 		}
 		ret->st_rdev = n->rdev;
+		if (n->standin && S_ISREG(n->mode)) { /* contents are the lower's */
+			r = sl_vnode_lower_fd(n);
+			if (r < 0)
+				return r;
+			if (fstat(r, &lower) < 0)
+				return -errno;
+			ret->st_size = lower.st_size;
+			ret->st_blocks = lower.st_blocks;
+		}
 	} else {
 		r = sl_vnode_lower_fd(n);
 		if (r < 0)

@@ -55,7 +55,7 @@ struct sl_vnode {
 	uid_t uid;	      /* where foreign */
 	gid_t gid;
 	bool foreign;	 /* the upper's object could not be given the owner that is shown */
-	bool standin;	 /* obj has only the attributes; the object itself stays the lower's */
+	bool standin;	 /* obj has only the attributes: contents, or the object itself, stay the lower's */
 	bool dead;	 /* a removed directory */
 	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
 	bool kept;	 /* pinned for differing from the lower */

@@ -113,6 +113,8 @@ static int check_open(const struct sl_view_ctx *c, struct sl_vnode *n, int *flag
 	if (!S_ISREG(n->mode))
 		*flags &= ~O_TRUNC;
 	r = sl_vperm(c, n, wanted(*flags));
+	if (r == 0 && wanted(*flags) & W_OK)
+		r = sl_vperm_change(n, *flags & O_APPEND && !(*flags & O_TRUNC));
 	if (r < 0 || !(*flags & O_NOATIME))
 		return r;
 	r = sl_vnode_stat(n, &st);

@@ -3,13 +3,11 @@
  */
 #include "view/perm.h"
 
-#include <endian.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/posix_acl.h>
-#include <linux/posix_acl_xattr.h>
-#include <string.h>
-#include <sys/xattr.h>
+#include <sys/statvfs.h>
+
+#include "view/acl.h"
 
 bool sl_vperm_cap(const struct sl_view_ctx *c, int cap)
 {
@@ -32,72 +30,6 @@ bool sl_vperm_owner(const struct sl_view_ctx *c, const struct stat *st)
 	return c->creds->uid == st->st_uid || sl_vperm_cap(c, CAP_FOWNER);
 }
 
-/* posix_acl_permission() on the entries of an ACL, which the kernel keeps sorted by tag. 0, -EACCES, or 1
- * where there is no verdict. */
-static int judge_acl(const struct sl_view_ctx *c, const struct stat *st,
-		     const struct posix_acl_xattr_entry *e, size_t len, int want)
-{
-	int mask = 07;
-	bool found = false;
-
-	for (size_t i = 0; i < len; i++) {
-		if (le16toh(e[i].e_tag) == ACL_MASK)
-			mask = le16toh(e[i].e_perm);
-	}
-	for (size_t i = 0; i < len; i++) {
-		int perm = le16toh(e[i].e_perm);
-		uint32_t id = le32toh(e[i].e_id);
-
-		switch (le16toh(e[i].e_tag)) {
-		case ACL_USER_OBJ:
-			if (c->creds->uid == st->st_uid)
-				return (perm & want) == want ? 0 : -EACCES;
-			break;
-		case ACL_USER:
-			if (c->creds->uid == id)
-				return (perm & mask & want) == want ? 0 : -EACCES;
-			break;
-		case ACL_GROUP_OBJ:
-			id = st->st_gid;
-			__attribute__((fallthrough));
-		case ACL_GROUP:
-			if (!sl_vperm_in_group(c, id))
-				break;
-			found = true;
-			if ((perm & want) == want)
-				return (perm & mask & want) == want ? 0 : -EACCES;
-			break;
-		case ACL_OTHER:
-			return !found && (perm & want) == want ? 0 : -EACCES;
-		default:
-			break;
-		}
-	}
-	return 1;
-}
-
-/* The verdict of the object's access ACL; 1 where it has none. */
-static int check_acl(const struct sl_view_ctx *c, struct sl_vnode *n, const struct stat *st, int want)
-{
-	union {
-		char bytes[4096];
-		struct posix_acl_xattr_header header;
-	} acl;
-	char proc[SL_VSTORE_PROC];
-	SL_CLOSE int fd = sl_vnode_attr_fd(n);
-	ssize_t len;
-
-	if (fd < 0)
-		return fd;
-	len = getxattr(sl_vstore_proc(fd, proc), "system.posix_acl_access", acl.bytes, sizeof(acl));
-	if (len < 0)
-		return errno == ENODATA || errno == EOPNOTSUPP ? 1 : -EACCES;
-	if ((size_t)len < sizeof(acl.header))
-		return -EACCES;
-	return judge_acl(c, st, (const void *)(acl.bytes + sizeof(acl.header)),
-			 ((size_t)len - sizeof(acl.header)) / sizeof(struct posix_acl_xattr_entry), want);
-}
-
 /* acl_permission_check(): what mode and ACL say, without capabilities. */
 static int check_mode(const struct sl_view_ctx *c, struct sl_vnode *n, const struct stat *st, int want)
 {
@@ -107,7 +39,7 @@ static int check_mode(const struct sl_view_ctx *c, struct sl_vnode *n, const str
 		mode >>= 6;
 	} else {
 		if (mode & S_IRWXG && !S_ISLNK(mode)) {
-			int r = check_acl(c, n, st, want);
+			int r = sl_vacl_check(c, n, st, want);
 
 			if (r <= 0)
 				return r;
@@ -118,12 +50,34 @@ static int check_mode(const struct sl_view_ctx *c, struct sl_vnode *n, const str
 	return (mode & (mode_t)want) == (mode_t)want ? 0 : -EACCES;
 }
 
+int sl_vperm_change(struct sl_vnode *n, bool append)
+{
+	uint64_t fixed = STATX_ATTR_IMMUTABLE | (append ? 0 : STATX_ATTR_APPEND);
+	struct statfs fs;
+	struct statx stx;
+	int fd;
+
+	if (n->obj || !n->lower)
+		return 0;
+	fd = sl_vnode_lower_fd(n);
+	if (fd < 0)
+		return fd;
+	if (fstatfs(fd, &fs) == 0 && fs.f_flags & ST_RDONLY &&
+	    (S_ISREG(n->mode) || S_ISDIR(n->mode) || S_ISLNK(n->mode)))
+		return -EROFS;
+	if (statx(fd, "", AT_EMPTY_PATH, 0, &stx) == 0 && stx.stx_attributes & fixed)
+		return -EPERM;
+	return 0;
+}
+
 int sl_vperm(const struct sl_view_ctx *c, struct sl_vnode *n, int want)
 {
 	struct stat st;
 	int r = sl_vnode_stat(n, &st);
 
 	if (r < 0)
+		return r;
+	if (want & W_OK && (r = sl_vperm_change(n, true)) < 0)
 		return r;
 	r = check_mode(c, n, &st, want);
 	if (r != -EACCES)
@@ -152,6 +106,8 @@ int sl_vperm_delete(const struct sl_view_ctx *c, struct sl_vnode *dir, struct sl
 
 	if (r < 0 || (r = sl_vnode_stat(dir, &d)) < 0 || (r = sl_vnode_stat(victim, &st)) < 0)
 		return r;
+	if ((r = sl_vperm_change(dir, false)) < 0 || (r = sl_vperm_change(victim, false)) < 0)
+		return r == -EROFS ? -EROFS : -EPERM;
 	if (d.st_mode & S_ISVTX && st.st_uid != c->creds->uid && d.st_uid != c->creds->uid &&
 	    !sl_vperm_cap(c, CAP_FOWNER))
 		return -EPERM;

@@ -10,6 +10,10 @@
 bool sl_vperm_cap(const struct sl_view_ctx *c, int cap); /* CAP_* */
 bool sl_vperm_in_group(const struct sl_view_ctx *c, gid_t gid);
 
+/* May the object be changed at all, whoever asks? -EROFS on a read-only mount; -EPERM for what is immutable,
+ * and, but for append, for what can only be appended to. 0 for what the upper has. */
+int sl_vperm_change(struct sl_vnode *n, bool append);
+
 /* inode_permission(): want is of R_OK, W_OK, X_OK. 0, -EACCES or what stat failed with. */
 int sl_vperm(const struct sl_view_ctx *c, struct sl_vnode *n, int want);
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/xattr.h>
 
 #include "base/macros.h"
 #include "base/strbuf.h"
@@ -136,6 +137,9 @@ int sl_vstore_open_dir(struct sl_vstore *s, int upper)
 	s->fd = openat(upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (s->fd < 0 || fchmod(s->fd, 0711) < 0)
 		return -errno;
+	/* What the upper's place would have objects inherit. */
+	fremovexattr(s->fd, "system.posix_acl_default");
+	fremovexattr(s->fd, "system.posix_acl_access");
 	len = readlink(sl_vstore_proc(s->fd, proc), path, sizeof(path));
 	if (len < 0)
 		return -errno;

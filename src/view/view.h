@@ -115,6 +115,9 @@ int sl_view_renameat2(const struct sl_view_ctx *c, struct sl_view_file *from_at,
 /* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
 int sl_view_statat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
 		   struct stat *ret);
+/* statx(2): flags also AT_STATX_*; what the view has of its own in place of what is real. */
+int sl_view_statx(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
+		  unsigned int mask, struct statx *ret);
 int sl_view_statfs(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
 		   struct statfs *ret);
 /* Permission of c->creds: give the real ids there for access(2), the effective ones for AT_EACCESS. */

@@ -19,9 +19,9 @@ static bool in_space(const char *name, const char *space)
 static int may_write(const struct sl_view_ctx *c, struct sl_vnode *n, const char *name)
 {
 	struct stat st;
-	int r = sl_vnode_stat(n, &st);
+	int r = sl_vperm_change(n, false);
 
-	if (r < 0)
+	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
 		return r;
 	if (in_space(name, "security.")) {
 		bool file_caps = strcmp(name, "security.capability") == 0;
@@ -75,7 +75,7 @@ static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const c
 	int r;
 
 	if ((r = sl_vwalk_object(c, at, path, flags, &n)) < 0 || (r = may_write(c, n, name)) < 0 ||
-	    (r = check_presence(n, name, xattr_flags)) < 0 || (r = sl_vcopy_up(n, SL_VCOPY_ALL)) < 0 ||
+	    (r = check_presence(n, name, xattr_flags)) < 0 || (r = sl_vcopy_up_attributes(n)) < 0 ||
 	    (r = sl_vstore_gate(&c->view->store)) < 0)
 		return r;
 	n->attrs = true; /* for ACLs */

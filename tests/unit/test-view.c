@@ -5,9 +5,14 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #include "view-harness.h"
@@ -351,6 +356,192 @@ START_TEST(access_acl_decides)
 }
 END_TEST
 
+static void put_default_acl(int root, const char *path)
+{
+	static const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} e[5];
+	} acl = {2, {{1, 7, -1U}, {2, 6, 777}, {4, 5, -1U}, {0x10, 6, -1U}, {0x20, 4, -1U}}};
+	int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(fsetxattr(fd, "system.posix_acl_default", &acl, sizeof(acl), 0), 0);
+	close(fd);
+}
+
+static void expect_same_acl(const char *path, const char *name)
+{
+	char real[256], view[256], proc[64];
+	int fd = openat(w.real, path, O_PATH | O_CLOEXEC);
+	ssize_t len;
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	len = getxattr(proc, name, real, sizeof(real));
+	if (len < 0)
+		len = -errno;
+	ck_assert_int_eq(sl_view_getxattrat(&w.ctx, NULL, path, name, view, sizeof(view), 0), len);
+	if (len > 0)
+		ck_assert_int_eq(memcmp(real, view, (size_t)len), 0);
+	close(fd);
+}
+
+/* What is made in a directory with a default list, and below what is made there, has the lists and the mode
+ * of a bare file system. */
+START_TEST(default_acl_is_inherited)
+{
+	static const char *const names[] = {"a/f0", "a/d0", "a/d0/f", "a/d0/d", "a/p", "a/f7", "a/l"};
+	static const mode_t modes[] = {0644, 0777, 0600, 0750, 0666, 0777, 0};
+	struct stat real, view;
+
+	put_default_acl(w.real, "a");
+	put_default_acl(w.lower, "a");
+	for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+		struct sl_view_file *f = NULL;
+
+		switch (names[i][strlen(names[i]) - 1] == 'f' ? 'f' : strrchr(names[i], '/')[1]) {
+		case 'd':
+			ck_assert_int_eq(mkdirat(w.real, names[i], modes[i]), 0);
+			ck_assert_int_eq(sl_view_mkdirat(&w.ctx, NULL, names[i], modes[i]), 0);
+			break;
+		case 'p':
+			ck_assert_int_eq(mknodat(w.real, names[i], S_IFIFO | modes[i], 0), 0);
+			ck_assert_int_eq(sl_view_mknodat(&w.ctx, NULL, names[i], S_IFIFO | modes[i]), 0);
+			break;
+		case 'l':
+			ck_assert_int_eq(symlinkat("x", w.real, names[i]), 0);
+			ck_assert_int_eq(sl_view_symlinkat(&w.ctx, "x", NULL, names[i]), 0);
+			break;
+		default:
+			close(openat(w.real, names[i], O_CREAT | O_WRONLY | O_CLOEXEC, modes[i]));
+			ck_assert_int_eq(
+			    sl_view_openat(&w.ctx, NULL, names[i], O_CREAT | O_WRONLY, modes[i], 0, &f), 0);
+			sl_view_close(f);
+		}
+		ck_assert_int_eq(fstatat(w.real, names[i], &real, AT_SYMLINK_NOFOLLOW), 0);
+		view = view_stat(names[i]);
+		ck_assert_msg(real.st_mode == view.st_mode, "%s: %o %o", names[i], real.st_mode,
+			      view.st_mode);
+		if (S_ISLNK(view.st_mode))
+			continue;
+		expect_same_acl(names[i], "system.posix_acl_access");
+		if (S_ISDIR(view.st_mode))
+			expect_same_acl(names[i], "system.posix_acl_default");
+	}
+}
+END_TEST
+
+/* A gigabyte whose attributes change is not copied until it is written to, or executed. */
+START_TEST(attributes_alone_are_copied)
+{
+	struct sl_view_file *f;
+	SL_FREE char *path = NULL;
+	blkcnt_t blocks;
+	struct stat st;
+	int fd = openat(w.lower, "big", O_CREAT | O_RDWR | O_CLOEXEC, 0644), copy;
+	char block[65536];
+
+	memset(block, 'x', sizeof(block));
+	for (int i = 0; i < 64; i++)
+		ck_assert_int_eq(write(fd, block, sizeof(block)), (ssize_t)sizeof(block));
+	close(fd);
+	ck_assert_int_eq(sl_view_chmodat(&w.ctx, NULL, "big", 0700, 0), 0);
+	ck_assert_int_eq(sl_view_utimensat(&w.ctx, NULL, "big", (struct timespec[2]){{1, 2}, {3, 4}}, 0), 0);
+	count_upper(&blocks);
+	ck_assert_int_lt(blocks, 256);
+	st = view_stat("big");
+	ck_assert_int_eq(st.st_size, 64 * (off_t)sizeof(block));
+	f = view_open(NULL, "big", O_RDONLY);
+	ck_assert_int_eq(pread(sl_view_fd(f), block, 4, 100), 4);
+	ck_assert_int_eq(memcmp(block, "xxxx", 4), 0);
+	ck_assert_int_eq(sl_view_real_path(f, &path), 0);
+	copy = open(path, O_RDONLY | O_CLOEXEC); /* the lower's may not be executed */
+	ck_assert_int_eq(fstat(copy, &st), 0);
+	ck_assert(st.st_size == 64 * (off_t)sizeof(block) && (st.st_mode & 07777) == 0700);
+	st = view_stat("big");
+	ck_assert(st.st_mtim.tv_sec == 3 && st.st_mtim.tv_nsec == 4);
+	close(copy);
+	sl_view_close(f);
+}
+END_TEST
+
+/* statx(2) agrees with stat(2), on either side of a copy. */
+START_TEST(statx_is_stat)
+{
+	for (int i = 0; i < 2; i++) {
+		struct stat st = view_stat("a/c");
+		struct statx stx;
+
+		ck_assert_int_eq(sl_view_statx(&w.ctx, NULL, "a/c", 0, STATX_ALL, &stx), 0);
+		ck_assert(stx.stx_ino == st.st_ino && stx.stx_nlink == st.st_nlink &&
+			  stx.stx_mode == st.st_mode && stx.stx_size == (uint64_t)st.st_size &&
+			  stx.stx_dev_minor == minor(st.st_dev) && stx.stx_dev_major == major(st.st_dev));
+		ck_assert_int_eq(sl_view_chmodat(&w.ctx, NULL, "a/c", 0640, 0), 0);
+	}
+}
+END_TEST
+
+/* On a read-only mount, or of what is immutable, nothing changes, and the errors say so. Where neither can be
+ * made, by root or in namespaces, what is asked of the library is the same and succeeds. */
+START_TEST(read_only_lower)
+{
+	bool mounted = unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) == 0 &&
+		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	SL_FREE char *path = sl_xasprintf("%s/lower/a/ro", w.top);
+	struct sl_view_file *f = NULL;
+	struct sl_view_ctx c = w.ctx;
+	int r, in;
+
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+	mounted = mounted && mount("none", path, "tmpfs", 0, NULL) == 0;
+	in = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); /* of the new name space */
+	close(openat(in, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	mounted = mounted && mount("none", path, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0;
+	r = mounted ? -EROFS : 0;
+	ck_assert_int_eq(sl_view_new(in, w.upper, &c.view), 0);
+	ck_assert_int_eq(sl_view_root(c.view, &c.root), 0);
+	c.cwd = c.root;
+	ck_assert_int_eq(sl_view_accessat(&c, NULL, "file", W_OK, 0), r);
+	ck_assert_int_eq(sl_view_openat(&c, NULL, "file", O_WRONLY, 0, 0, &f), r);
+	sl_view_close(f);
+	ck_assert_int_eq(sl_view_chmodat(&c, NULL, "file", 0600, 0), r);
+	ck_assert_int_eq(sl_view_mkdirat(&c, NULL, "dir", 0755), r);
+	ck_assert_int_eq(sl_view_unlinkat(&c, NULL, "file", 0), r);
+	sl_view_close(c.root);
+	sl_view_free(c.view);
+	close(in);
+	if (mounted)
+		umount(path);
+}
+END_TEST
+
+START_TEST(immutable_and_append_only_lower)
+{
+	int fd = openat(w.lower, "a/c", O_RDONLY | O_CLOEXEC);
+	int append = FS_APPEND_FL, immutable = FS_IMMUTABLE_FL, none = 0;
+	bool set = ioctl(fd, FS_IOC_SETFLAGS, &append) == 0; /* root, on most file systems */
+	struct sl_view_file *f = NULL;
+	int r = set ? -EPERM : 0;
+
+	if (set) { /* else it would be changed, and what follows tests nothing of the first state */
+		ck_assert_int_eq(sl_view_openat(&w.ctx, NULL, "a/c", O_WRONLY, 0, 0, &f), -EPERM);
+		ck_assert_int_eq(sl_view_truncate(&w.ctx, NULL, "a/c", 0), -EPERM);
+		ck_assert_int_eq(sl_view_unlinkat(&w.ctx, NULL, "a/c", 0), -EPERM);
+		ck_assert_int_eq(ioctl(fd, FS_IOC_SETFLAGS, &immutable), 0);
+	}
+	ck_assert_int_eq(sl_view_chmodat(&w.ctx, NULL, "a/c", 0600, 0), r);
+	ck_assert_int_eq(sl_view_linkat(&w.ctx, NULL, "a/c", NULL, "link", 0), r);
+	ck_assert_int_eq(sl_view_setxattrat(&w.ctx, NULL, "a/c", "user.x", "y", 1, 0, 0), r);
+	ck_assert_int_eq(sl_view_renameat2(&w.ctx, NULL, "a/c", NULL, "moved", 0), r);
+	if (set) {
+		ck_assert_int_eq(sl_view_openat(&w.ctx, NULL, "a/c", O_WRONLY | O_APPEND, 0, 0, &f), -EPERM);
+		ck_assert_int_eq(ioctl(fd, FS_IOC_SETFLAGS, &none), 0);
+	}
+	close(fd);
+}
+END_TEST
+
 START_TEST(statfs_is_the_lower_s)
 {
 	struct statfs view, lower;
@@ -405,6 +596,11 @@ int main(void)
 	tcase_add_test(t, working_directory_moves_and_goes);
 	tcase_add_test(t, devices_are_refused);
 	tcase_add_test(t, access_acl_decides);
+	tcase_add_test(t, default_acl_is_inherited);
+	tcase_add_test(t, attributes_alone_are_copied);
+	tcase_add_test(t, statx_is_stat);
+	tcase_add_test(t, read_only_lower);
+	tcase_add_test(t, immutable_and_append_only_lower);
 	tcase_add_test(t, statfs_is_the_lower_s);
 	tcase_add_test(t, nothing_is_left_in_the_upper);
 	suite_add_tcase(s, t);
