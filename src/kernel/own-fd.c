@@ -115,6 +115,16 @@ int sl_fd_reopen(pid_t tid, int fd, int *ret_flags)
 	return object;
 }
 
+int sl_fd_read_anew(int fd)
+{
+	struct own_name name = own_name(fd);
+	int r = open(name.text, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOATIME);
+
+	if (r < 0 && errno == EPERM)
+		r = open(name.text, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return r < 0 ? -errno : r;
+}
+
 pid_t sl_pidfd_pid(int fd)
 {
 	char name[48], text[512];

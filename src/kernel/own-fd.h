@@ -28,6 +28,10 @@ int sl_fd_flags(pid_t tid, int fd);
  * receives the O_* flags of the thread's descriptor. The same errors. */
 int sl_fd_reopen(pid_t tid, int fd, int *ret_flags);
 
+/* A regular file that we hold any descriptor of, opened anew for reading; without touching its access time where we may. It
+ * never blocks. The descriptor or -errno. */
+int sl_fd_read_anew(int fd);
+
 /* A pidfd (O_CLOEXEC) of a process, or of a single thread where the kernel has those (6.9), or -errno. */
 int sl_pidfd_open(pid_t tid);
 

@@ -95,18 +95,32 @@ int sl_notif_error(int listener, uint64_t id, int error)
 	return answer(listener, &resp);
 }
 
+static int add_fd(int listener, const struct seccomp_notif_addfd *add)
+{
+	int r;
+
+	do
+		r = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, add);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int sl_notif_add_fd(int listener, uint64_t id, int fd, uint32_t cloexec)
+{
+	const struct seccomp_notif_addfd add = {.id = id, .srcfd = (uint32_t)fd, .newfd_flags = cloexec};
+
+	return add_fd(listener, &add);
+}
+
 int sl_notif_send_fd(int listener, uint64_t id, int fd, uint32_t cloexec)
 {
-	struct seccomp_notif_addfd add = {
+	const struct seccomp_notif_addfd add = {
 	    .id = id,
 	    .flags = SECCOMP_ADDFD_FLAG_SEND,
 	    .srcfd = (uint32_t)fd,
 	    .newfd_flags = cloexec,
 	};
-	int r;
+	int r = add_fd(listener, &add);
 
-	do
-		r = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != ENOENT ? -errno : 0;
+	return r < 0 && r != -ENOENT ? r : 0;
 }

@@ -34,4 +34,7 @@ int sl_notif_error(int listener, uint64_t id, int error /* positive errno */);
  * cloexec: O_CLOEXEC or 0. 0 or -errno; on failure nothing was answered. */
 int sl_notif_send_fd(int listener, uint64_t id, int fd, uint32_t cloexec);
 
+/* Install fd in the caller, which goes on waiting: its number there, or -errno. */
+int sl_notif_add_fd(int listener, uint64_t id, int fd, uint32_t cloexec);
+
 #endif

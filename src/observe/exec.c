@@ -28,20 +28,6 @@
 #define NATIVE_MACHINE EM_AARCH64
 #endif
 
-/* Open a regular file that we hold an O_PATH descriptor of, for reading; without touching its access time where we
- * may. It never blocks. */
-static int reopen(int fd)
-{
-	char link[64];
-	int r;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	r = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOATIME);
-	if (r < 0 && errno == EPERM)
-		r = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return r < 0 ? -errno : r;
-}
-
 /* May the caller execute the object? It is noted for use. */
 static int check_program(struct sl_event *e, const struct sl_resolved *at)
 {
@@ -179,7 +165,7 @@ static int load_one(struct sl_event *e, const struct sl_resolved *at, char next[
 
 	if (r < 0)
 		return r;
-	fd = reopen(at->fd);
+	fd = sl_fd_read_anew(at->fd);
 	if (fd < 0)
 		return 0; /* executable but not readable for us: the mappings will tell */
 	len = pread(fd, header, sizeof(header), 0);
