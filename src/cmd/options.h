@@ -21,6 +21,7 @@ enum sl_option_kind {
 	SL_OPTION_LIST,		  /* struct sl_list; one entry each time */
 	SL_OPTION_ENV,		  /* struct sl_list of KEY=VALUE */
 	SL_OPTION_SECONDS,	  /* double, 0 or more, with a fraction */
+	SL_OPTION_SIZE,	  /* int64_t: bytes, from a number with a unit */
 	SL_OPTION_COUNT,	  /* int64_t, 1 or more */
 	SL_OPTION_COUNT_OPTIONAL, /* the same, but --opt without a value stands too */
 	SL_OPTION_DESCRIPTOR,	  /* int: an open descriptor */

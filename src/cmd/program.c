@@ -285,6 +285,8 @@ struct sl_command sl_program_command(const struct sl_program *p, const struct sl
 	    .no_huge_pages = profile->program.no_huge_pages == SL_TRUE,
 	    .no_randomize_memory = profile->determinism.no_randomize_memory == SL_TRUE,
 	    .open_files = profile->limits.open_files,
+	    .memory_bytes = profile->limits.memory,
+	    .processes = profile->limits.processes,
 	    .cpu_cores = &profile->limits.cpu_cores,
 	};
 }

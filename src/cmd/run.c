@@ -28,6 +28,7 @@ struct run {
 	uint64_t degradable, disabled;
 	bool strict, explain;
 	int status_fd;
+	int64_t memory, processes; /* limits; 0: not asked for */
 	/* Made from it. */
 	char *path; /* of the profile, or NULL */
 	struct sl_profile profile;
@@ -48,6 +49,10 @@ static const struct sl_option options[] = {
     {"profile-file", 0, SL_OPTION_STRING, "PATH", false, SL_COMPLETE_FILE, offsetof(struct run, profile_file),
      "the same, always a path"},
     SL_SETUP_OPTIONS(struct run),
+    {"max-memory", 'm', SL_OPTION_SIZE, "SIZE", false, SL_COMPLETE_NOTHING, offsetof(struct run, memory),
+     "at most SIZE bytes of memory, as in 512M"},
+    {"max-processes", 'P', SL_OPTION_COUNT, "N", false, SL_COMPLETE_NOTHING, offsetof(struct run, processes),
+     "at most N processes at once"},
     {"extra-deny-syscall", 0, SL_OPTION_SYSCALL, "NAME", false, SL_COMPLETE_NOTHING,
      offsetof(struct run, extra_deny), "refuse this system call too"},
     {"extra-allow-syscall", 0, SL_OPTION_SYSCALL, "GROUP", false, SL_COMPLETE_NOTHING,
@@ -76,8 +81,6 @@ static const struct sl_option options[] = {
     LATER("http-ca-out", 0, SL_OPTION_STRING, "PATH", "where to write that authority"),
     LATER("http-auth", 0, SL_OPTION_LIST, "RULE", "add authorisation to requests"),
     LATER("credential", 0, SL_OPTION_LIST, "SPEC", "a credential for --http-auth"),
-    LATER("max-memory", 'm', SL_OPTION_STRING, "SIZE", "limit of memory"),
-    LATER("max-processes", 'P', SL_OPTION_STRING, "N", "limit of processes"),
     LATER("cpu", 'c', SL_OPTION_STRING, "PERCENT", "limit of processor time"),
     LATER("max-disk", 0, SL_OPTION_STRING, "SIZE", "limit of what is written"),
     LATER("workdir", 0, SL_OPTION_STRING, "DIR", "keep changes in a copy-on-write view of DIR"),
@@ -170,6 +173,17 @@ static int apply_syscalls(struct run *r)
 		return SANDLOCK_STATUS_USAGE;
 	}
 	return 0;
+}
+
+/* The limits of the command line in the place of the profile's. */
+static void apply_limits(struct run *r)
+{
+	struct sl_profile *p = &r->profile;
+
+	if (r->memory)
+		p->limits.memory = r->memory;
+	if (r->processes)
+		p->limits.processes = r->processes;
 }
 
 /* The private directory, named in the command's environment. 0 or a status. */
@@ -270,6 +284,8 @@ static int run_command(struct run *r)
 		sl_say("%s", err.text);
 	if (outcome.kind == SL_OUTCOME_FAILED)
 		sl_say("%s", err.text);
+	if (outcome.limit[0])
+		sl_say("%s", outcome.limit);
 	return sl_outcome_status(&outcome);
 }
 
@@ -282,6 +298,7 @@ static int run_main(struct run *r, char **words)
 	if (status)
 		return status;
 	sl_setup_apply(&r->setup, &r->profile);
+	apply_limits(r);
 	status = sl_program_find(&r->profile, words, r->setup.exec_shell, &r->program);
 	if (!status)
 		status = sl_degrade_check(sl_landlock_abi(), r->disabled, r->degradable);

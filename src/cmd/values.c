@@ -12,6 +12,7 @@
 #include "kernel/landlock.h"
 #include "policy/calls.h"
 #include "profile/profile.h"
+#include "profile/read.h"
 #include "supervise/registry.h"
 
 #define COUNT_OPTIONAL_DEFAULT 4
@@ -87,6 +88,17 @@ static int store_count(const char *value, void *member)
 	if (n < 1 || *s)
 		return -EINVAL;
 	*(int64_t *)member = n;
+	return 0;
+}
+
+static int store_size(const char *value, void *member)
+{
+	int64_t bytes;
+	int r = sl_size_parse(value, &bytes);
+
+	if (r < 0 || bytes < 1)
+		return -EINVAL;
+	*(int64_t *)member = bytes;
 	return 0;
 }
 
@@ -196,6 +208,7 @@ const struct sl_value_kind *sl_value_kind(enum sl_option_kind kind)
 	    [SL_OPTION_LIST] = {true, "a value", store_list},
 	    [SL_OPTION_ENV] = {true, "KEY=VALUE", store_env},
 	    [SL_OPTION_SECONDS] = {true, "a number of seconds", store_seconds},
+	    [SL_OPTION_SIZE] = {true, "a size such as 512M", store_size},
 	    [SL_OPTION_COUNT] = {true, "a whole number from 1", store_count},
 	    [SL_OPTION_COUNT_OPTIONAL] = {true, "a whole number from 1", store_count_optional},
 	    [SL_OPTION_DESCRIPTOR] = {true, "an open descriptor", store_descriptor},

@@ -29,19 +29,20 @@ const uint64_t sl_capabilities_kept =
 /* Root's execve asks for the whole bounding set. no_new_privs refuses what is not held, but the kernel then also treats
  * the program as a set-user-ID one and clears its personality (PER_CLEAR_ON_SETID in cap_bprm_creds_from_file), address
  * randomization for one. So the bounding set shrinks too where there is a personality to keep. */
-static void limit_bounding_set(void)
+static void limit_bounding_set(uint64_t keep)
 {
 	int persona = (int)syscall(SYS_personality, 0xffffffffUL);
 
 	if (!((unsigned int)persona & PER_CLEAR_ON_SETID))
 		return; /* nothing to keep: spare every start the forty calls */
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (!(sl_capabilities_kept & KEEP(cap)))
+		if (!(keep & KEEP(cap)))
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
-int sl_capabilities_limit(void)
+int sl_capabilities_limit(bool resource_limits)
 {
+	uint64_t keep = sl_capabilities_kept & ~(resource_limits ? KEEP(CAP_SYS_RESOURCE) : 0);
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 	bool changed = false;
@@ -49,7 +50,7 @@ int sl_capabilities_limit(void)
 	if (syscall(SYS_capget, &header, sets) < 0)
 		return -errno;
 	for (size_t i = 0; i < SL_ARRAY_LEN(sets); i++) {
-		uint32_t kept = (uint32_t)(sl_capabilities_kept >> (32 * i));
+		uint32_t kept = (uint32_t)(keep >> (32 * i));
 
 		changed |= (sets[i].effective | sets[i].permitted | sets[i].inheritable) & ~kept;
 		sets[i].effective &= kept;
@@ -58,7 +59,7 @@ int sl_capabilities_limit(void)
 	}
 	if (!changed)
 		return 0;
-	limit_bounding_set();
+	limit_bounding_set(keep);
 	if (syscall(SYS_capset, &header, sets) < 0)
 		return -errno;
 	return 0;

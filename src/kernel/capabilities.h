@@ -13,13 +13,15 @@
 #ifndef SL_KERNEL_CAPABILITIES_H
 #define SL_KERNEL_CAPABILITIES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The capabilities that are kept, as bits (1 << CAP_*). */
 extern const uint64_t sl_capabilities_kept;
 
 /* Take all other capabilities from the calling thread: effective, permitted, inheritable, and with those the ambient ones.
- * Nothing is done for a thread that has none of them. 0 or -errno. Async-signal-safe. */
-int sl_capabilities_limit(void);
+ * Nothing is done for a thread that has none of them. resource_limits: CAP_SYS_RESOURCE is not kept either, because there
+ * are limits of the kernel's own to be held. 0 or -errno. Async-signal-safe. */
+int sl_capabilities_limit(bool resource_limits);
 
 #endif

@@ -17,7 +17,8 @@
 #define CHAIN_MAX 4 /* exceptions in a bucket: what a call costs grows with it, the program shrinks */
 
 /* Offset of the low half of argument i; both architectures are little-endian. */
-#define ARG_LOW(i) ((uint32_t)(offsetof(struct seccomp_data, args) + (size_t)(i)*8))
+#define ARG_LOW(i)  ((uint32_t)(offsetof(struct seccomp_data, args) + (size_t)(i)*8))
+#define ARG_HIGH(i) (ARG_LOW(i) + 4)
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "argument halves are swapped on a big-endian machine");
 
@@ -54,6 +55,11 @@ void sl_bpf_load_arch(struct sl_bpf *b)
 void sl_bpf_load_low(struct sl_bpf *b, int arg)
 {
 	emit(b, BPF_LD | BPF_W | BPF_ABS, ARG_LOW(arg), 0, 0);
+}
+
+void sl_bpf_load_high(struct sl_bpf *b, int arg)
+{
+	emit(b, BPF_LD | BPF_W | BPF_ABS, ARG_HIGH(arg), 0, 0);
 }
 
 void sl_bpf_and(struct sl_bpf *b, uint32_t mask)

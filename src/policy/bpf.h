@@ -25,10 +25,11 @@ struct sl_bpf {
 void sl_bpf_release(struct sl_bpf *b);
 
 /* Load a word of struct seccomp_data into the accumulator: the number, the architecture, the low half of an
- * argument. */
+ * argument, its high half. */
 void sl_bpf_load_nr(struct sl_bpf *b);
 void sl_bpf_load_arch(struct sl_bpf *b);
 void sl_bpf_load_low(struct sl_bpf *b, int arg);
+void sl_bpf_load_high(struct sl_bpf *b, int arg);
 
 /* Keep only these bits of the accumulator. */
 void sl_bpf_and(struct sl_bpf *b, uint32_t mask);

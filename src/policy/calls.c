@@ -132,10 +132,14 @@
 	C(mq_open,         SYSV_IPC,     IPC,        N,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(mq_unlink,       SYSV_IPC,     IPC,        N,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* namespaces: the judges let plain threads and processes through */                         \
-	C(clone,           NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(clone,           FORK,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(unshare,         NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* its flags are behind a pointer; every libc falls back to clone */                         \
 	R(clone3,          ENOSYS)                                                                   \
+	/* seen where processes are counted or what they use is measured */                          \
+	C(exit_group,      EXIT,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
+	/* memory that no limit of the kernel's own counts */                                        \
+	C(mmap,            NONE,         JUDGE,      N,  N,  N,  N,  3,  N,  N, 0)                    \
 	R(setns,           EPERM)                                                                    \
 	/* mounts, old and new */                                                                    \
 	R(mount,           EPERM)                                                                    \
@@ -202,6 +206,8 @@
 	C(utime,           UTIMES,       ATTRIBUTE,  N,  0,  N,  N,  N,  N,  N, 0)                    \
 	C(utimes,          UTIMES,       ATTRIBUTE,  N,  0,  N,  N,  N,  N,  N, 0)                    \
 	C(futimesat,       UTIMES,       ATTRIBUTE,  0,  1,  N,  N,  N,  N,  N, 0)                    \
+	C(fork,            FORK,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(vfork,           FORK,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	R(uselib,          ENOSYS)                                                                   \
 	R(_sysctl,         ENOSYS)                                                                   \
 	R(create_module,   ENOSYS)                                                                   \

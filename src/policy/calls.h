@@ -39,6 +39,8 @@ enum sl_op {
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
 	SL_OP_SYSV_IPC,
+	SL_OP_FORK,	   /* makes a process (or, by clone's flags in argument 0, a thread) */
+	SL_OP_EXIT,	   /* ends the process */
 };
 
 /* How the filter treats the call before anything else is asked for. */

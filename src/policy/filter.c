@@ -31,6 +31,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -95,6 +96,14 @@ static void ret_if_eq(struct sl_bpf *b, uint32_t k, uint32_t ret)
 static void ret_if_ne(struct sl_bpf *b, uint32_t k, uint32_t ret)
 {
 	size_t block = sl_bpf_if_ne(b, k);
+
+	sl_bpf_ret(b, ret);
+	sl_bpf_end(b, block);
+}
+
+static void ret_if_more_low(struct sl_bpf *b, uint32_t k, uint32_t ret)
+{
+	size_t block = sl_bpf_if_ge(b, k + 1);
 
 	sl_bpf_ret(b, ret);
 	sl_bpf_end(b, block);
@@ -213,13 +222,65 @@ static void judge_send(struct sl_bpf *b, const struct sl_filter_plan *plan, cons
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
-/* The kernel looks at the low half of clone's flags only; CLONE_NEWTIME is not among what clone can do. */
+/* fork, vfork: where processes are counted. Without a listener nothing is counted, and nothing is run with such a
+ * limit. */
+static void judge_fork(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)call;
+	sl_bpf_ret(b, plan->listener && (plan->limit_processes || plan->measure) ? SECCOMP_RET_USER_NOTIF
+										 : SECCOMP_RET_ALLOW);
+}
+
+/* The kernel looks at the low half of clone's flags only; CLONE_NEWTIME is not among what clone can do. A thread is no
+ * process. */
 static void judge_clone(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
-	(void)plan;
-	(void)call;
 	sl_bpf_load_low(b, 0);
 	ret_if_any(b, CLONE_NAMESPACES, refuse(EPERM));
+	ret_if_any(b, CLONE_THREAD, SECCOMP_RET_ALLOW);
+	judge_fork(b, plan, call);
+}
+
+static void judge_exit(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)call;
+	sl_bpf_ret(b, plan->listener && plan->measure ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+}
+
+/* End with the verdict if the 64 bits of the argument are more than value. */
+static void ret_if_more(struct sl_bpf *b, int arg, uint64_t value, uint32_t ret)
+{
+	uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+	size_t block;
+
+	sl_bpf_load_high(b, arg);
+	if (high < UINT32_MAX) {
+		block = sl_bpf_if_ge(b, high + 1);
+		sl_bpf_ret(b, ret);
+		sl_bpf_end(b, block);
+	}
+	if (low == UINT32_MAX)
+		return;
+	block = sl_bpf_if_eq(b, high);
+	sl_bpf_load_low(b, arg);
+	ret_if_more_low(b, low, ret);
+	sl_bpf_end(b, block);
+}
+
+/* mmap(addr, length, prot, flags): private memory has a limit in the kernel (RLIMIT_DATA), shared anonymous memory has none.
+ * What cannot be had at all is refused at once, the rest is measured. A reservation without access is free. */
+static void judge_mmap(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	const uint32_t shared = MAP_SHARED | MAP_ANONYMOUS;
+
+	if (plan->limit_memory) {
+		sl_bpf_load_low(b, call->flags_arg);
+		sl_bpf_and(b, shared); /* MAP_SHARED_VALIDATE has the bit too, MAP_PRIVATE has not */
+		ret_if_ne(b, shared, SECCOMP_RET_ALLOW);
+		sl_bpf_load_low(b, 2);
+		ret_if_eq(b, PROT_NONE, SECCOMP_RET_ALLOW);
+		ret_if_more(b, 1, plan->limit_memory, refuse(ENOMEM));
+	}
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
@@ -236,7 +297,9 @@ static void judge_unshare(struct sl_bpf *b, const struct sl_filter_plan *plan, c
 static void judge_pid(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	sl_bpf_load_low(b, call->pid_arg);
-	ret_if_eq(b, 0, SECCOMP_RET_ALLOW);
+	/* The CPUs that the command may use are no limit to the kernel: each thread may choose others. */
+	if (call->nr != __NR_sched_setaffinity || !plan->limit_cpus)
+		ret_if_eq(b, 0, SECCOMP_RET_ALLOW);
 	sl_bpf_ret(b, supervised(plan, EPERM));
 }
 
@@ -416,12 +479,18 @@ static judge_fn *judge_of(const struct sl_call *call)
 		return judge_clone;
 	case __NR_unshare:
 		return judge_unshare;
+	case __NR_mmap:
+		return judge_mmap;
+	case __NR_exit_group:
+		return judge_exit;
 	case __NR_setpriority:
 	case __NR_ioprio_set:
 		return judge_priority;
 	default:
 		break;
 	}
+	if (call->op == SL_OP_FORK)
+		return judge_fork;
 	if (call->op == SL_OP_OPEN)
 		return judge_open;
 	if (call->op == SL_OP_OPENAT2)
@@ -479,7 +548,9 @@ static void place_call(struct draft *d, const struct sl_filter_plan *plan, const
 		break;
 	case SL_TREAT_IPC:
 		if (plan->allow_sysv_ipc)
-			ret = observed(plan, call->op);
+			ret = plan->listener && plan->limit_memory && call->nr == __NR_shmget
+				  ? SECCOMP_RET_USER_NOTIF /* whose segments they are */
+				  : observed(plan, call->op);
 		break;
 	case SL_TREAT_REFUSE:
 	case SL_TREAT_JUDGE: /* a row without a judge is refused */

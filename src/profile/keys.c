@@ -20,7 +20,7 @@
 #define INT(s, n, sup, min, max) { #s, #n, SL_KEY_INT, BOTH, sup, AT(s.n), NULL, min, max }
 #define BOOL(s, n, sup) { #s, #n, SL_KEY_BOOL, BOTH, sup, AT(s.n), NULL, 0, 0 }
 #define END(s, n) { #s, #n, SL_KEY_END, BOTH, SL_KEY_LATER_IF_WORKDIR, AT(s.n), NULL, 0, 0 }
-#define SIZE(s, n) { #s, #n, SL_KEY_SIZE, BOTH, SL_KEY_LATER, AT(s.n), NULL, 1, INT64_MAX }
+#define SIZE(s, n, sup) { #s, #n, SL_KEY_SIZE, BOTH, sup, AT(s.n), NULL, 1, INT64_MAX }
 #define LIST(s, n, v, sup, check) { #s, #n, SL_KEY_STRINGS, v, sup, AT(s.n), check, 0, 0 }
 #define INTS(s, n, sup, min, max) { #s, #n, SL_KEY_INTS, BOTH, sup, AT(s.n), NULL, min, max }
 #define PORTS(s, n) { #s, #n, SL_KEY_PORTS, BOTH, SL_KEY_LATER, AT(s.n), NULL, 0, UINT16_MAX }
@@ -87,11 +87,11 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     LIST(syscalls, extra_deny, BOTH, SL_KEY_BUILT, sl_check_call),
     LIST(syscalls, allow, SL_IN_V2, SL_KEY_BUILT, sl_check_listed_call),
 
-    SIZE(limits, memory),
-    INT(limits, processes, SL_KEY_LATER, 1, INT32_MAX),
+    SIZE(limits, memory, SL_KEY_BUILT),
+    INT(limits, processes, SL_KEY_BUILT, 1, INT32_MAX),
     INT(limits, open_files, SL_KEY_BUILT, 1, INT32_MAX),
     INT(limits, cpu, SL_KEY_LATER, 1, 100 * CPU_SETSIZE),
-    SIZE(limits, disk),
+    SIZE(limits, disk, SL_KEY_LATER),
     INTS(limits, cpu_cores, SL_KEY_BUILT, 0, CPU_SETSIZE - 1),
     INT(limits, num_cpus, SL_KEY_LATER, 1, CPU_SETSIZE),
     INTS(limits, gpu_devices, SL_KEY_LATER, 0, INT32_MAX),

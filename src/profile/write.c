@@ -33,8 +33,7 @@ void sl_toml_quote(struct sl_strbuf *out, const char *s)
 	sl_strbuf_addch(out, '"');
 }
 
-/* Append a size in the largest unit that divides it. */
-static void write_size(struct sl_strbuf *out, int64_t bytes)
+void sl_size_format(struct sl_strbuf *out, int64_t bytes)
 {
 	static const char units[] = "KMGT";
 	int unit = -1;
@@ -43,9 +42,15 @@ static void write_size(struct sl_strbuf *out, int64_t bytes)
 		bytes /= 1024;
 		unit++;
 	}
-	sl_strbuf_addf(out, "\"%" PRId64, bytes);
+	sl_strbuf_addf(out, "%" PRId64, bytes);
 	if (unit >= 0)
 		sl_strbuf_addch(out, units[unit]);
+}
+
+static void write_size(struct sl_strbuf *out, int64_t bytes)
+{
+	sl_strbuf_addch(out, '"');
+	sl_size_format(out, bytes);
 	sl_strbuf_addch(out, '"');
 }
 

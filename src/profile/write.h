@@ -34,6 +34,9 @@ bool sl_profile_header_owns(const char *line, bool fresh);
 /* A version 1 profile with the rights of the version 2 profile src (coarser), in *ret. */
 void sl_profile_to_v1(const struct sl_profile *src, struct sl_profile *ret);
 
+/* Append a size in the largest unit that divides it: "512M". */
+void sl_size_format(struct sl_strbuf *out, int64_t bytes);
+
 /* Append s as a TOML basic string with quotes. s must be valid UTF-8. */
 void sl_toml_quote(struct sl_strbuf *out, const char *s);
 

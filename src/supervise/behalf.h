@@ -11,6 +11,7 @@
 #define SL_SUPERVISE_BEHALF_H
 
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -21,6 +22,8 @@ struct sl_behalf {
 	pid_t tool_pid, killer_pid; /* in the outer domain, but no part of the sandbox */
 	pid_t root_pid;		    /* the command's process */
 	bool signal_scope;	    /* the kernel's signal scope tells who is inside; else parent links do */
+	const cpu_set_t *cpus;	    /* the CPUs that the command is bound to, or NULL */
+	size_t cpus_size;	    /* in bytes */
 };
 
 /* Answer one notification of a confined process. Never leaves it without an answer. Called from the notifier thread

@@ -29,24 +29,36 @@
 /* The child never returns from the frames it leaves on its stack, which the sanitizer could not know. */
 #define CHILD_SIDE __attribute__((no_sanitize("address")))
 
-CHILD_SIDE static int limit_resources(const struct sl_command *command)
+/* Both the limit and its bound, never above what they are now. */
+CHILD_SIDE static int lower_limit(int resource, int64_t most)
 {
 	struct rlimit limit;
 
-	if (command->no_coredump) {
-		limit = (struct rlimit){0, 0};
-		if (setrlimit(RLIMIT_CORE, &limit) < 0)
-			return -errno;
-	}
-	if (command->open_files != SL_INT_UNSET) {
-		if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-			return -errno;
-		limit.rlim_max = SL_MIN((rlim_t)command->open_files, limit.rlim_max);
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-			return -errno;
-	}
-	return 0;
+	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+		return -errno;
+	limit.rlim_max = SL_MIN((rlim_t)most, limit.rlim_max);
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
+}
+
+CHILD_SIDE static int limit_resources(const struct sl_child *c)
+{
+	const struct sl_command *command = c->command;
+	int r = 0;
+
+	if (command->no_coredump)
+		r = lower_limit(RLIMIT_CORE, 0);
+	if (r == 0 && command->open_files > 0)
+		r = lower_limit(RLIMIT_NOFILE, command->open_files);
+	if (r == 0 && c->limit_data)
+		r = lower_limit(RLIMIT_DATA, command->memory_bytes);
+	return r;
+}
+
+/* Whoever may raise the kernel's limits is not limited by them. */
+CHILD_SIDE static bool has_resource_limits(const struct sl_child *c)
+{
+	return c->limit_data || c->command->open_files > 0;
 }
 
 CHILD_SIDE static int fix_addresses(void)
@@ -71,14 +83,14 @@ CHILD_SIDE static void prepare(struct sl_child *c)
 
 	if (command->cwd && chdir(command->cwd) < 0)
 		fail(c, SL_CHILD_CWD, errno);
-	r = limit_resources(command);
+	r = limit_resources(c);
 	if (r < 0)
 		fail(c, SL_CHILD_LIMITS, -r);
 	if (command->no_randomize_memory && (r = fix_addresses()) < 0)
 		fail(c, SL_CHILD_PERSONALITY, -r);
 	if (c->cpus && sched_setaffinity(0, c->cpus_size, c->cpus) < 0)
 		fail(c, SL_CHILD_AFFINITY, errno);
-	if (c->limit_capabilities && (r = sl_capabilities_limit()) < 0)
+	if (c->limit_capabilities && (r = sl_capabilities_limit(has_resource_limits(c))) < 0)
 		fail(c, SL_CHILD_CAPABILITIES, -r);
 	if (c->ruleset_fd >= 0 && (r = sl_landlock_restrict(c->ruleset_fd)) < 0)
 		fail(c, SL_CHILD_DOMAIN, -r);

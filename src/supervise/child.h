@@ -37,6 +37,7 @@ struct sl_child {
 	const struct sl_filter *filter;
 	bool listener; /* load the filter with a listener */
 	bool limit_capabilities;
+	bool limit_data; /* RLIMIT_DATA for the command's limit of memory */
 	int ruleset_fd;		     /* the command's domain, or -EBADF */
 	const uint64_t *caller_mask; /* blocked signals, the kernel's 64 bits */
 	const struct sigaction *caller_sigchld;

@@ -229,6 +229,13 @@ static void handle_signal(struct sl_run *run, const struct signalfd_siginfo *inf
 		kill(run->child.pid, sig);
 }
 
+static void limit_reached(struct sl_run *run)
+{
+	snprintf(run->outcome->limit, sizeof(run->outcome->limit), "%s", run->limits.text);
+	run->over_limit = !run->command_ended;
+	kill_all(run);
+}
+
 static void check_time(struct sl_run *run)
 {
 	double now_s = sl_run_now_s();
@@ -240,6 +247,8 @@ static void check_time(struct sl_run *run)
 	}
 	if (run->deadline_s > 0 && now_s >= run->deadline_s)
 		kill_all(run);
+	if (run->phase != SL_PHASE_KILLED && sl_limits_tick(&run->limits, now_s))
+		limit_reached(run);
 	sl_progress_tick(&run->progress, now_s, run->started_s,
 			 __atomic_load_n(&run->notifier.calls, __ATOMIC_RELAXED));
 }
@@ -257,6 +266,8 @@ static int wait_ms(const struct sl_run *run)
 		next_s = run->deadline_s;
 	if (run->progress.enabled && (next_s <= 0 || run->progress.next_s < next_s))
 		next_s = run->progress.next_s;
+	if (run->limits.enabled && run->phase != SL_PHASE_KILLED && (next_s <= 0 || run->limits.next_s < next_s))
+		next_s = run->limits.next_s;
 	if (next_s <= 0)
 		return -1;
 	if (next_s <= now_s)

@@ -10,9 +10,11 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "kernel/seccomp.h"
+#include "kernel/tracee.h"
 #include "policy/calls.h"
 
 /* Wakes the thread out of a receive on kernels that do not (before 6.11). Ignored by default, so it may stay
@@ -21,6 +23,7 @@
 
 enum route {
 	ROUTE_CONTINUE,
+	ROUTE_FORK,
 	ROUTE_BEHALF,
 };
 
@@ -36,6 +39,8 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	for (size_t i = 0; i < SL_ARRAY_LEN(args); i++)
 		args[i] = notif->data.args[i];
 	switch (sl_call_op(call, args)) {
+	case SL_OP_FORK:
+		return ROUTE_FORK;
 	case SL_OP_OPEN:
 	case SL_OP_OPENAT2:
 		return n->behalf.policy->self_rule_count ? ROUTE_BEHALF : ROUTE_CONTINUE;
@@ -60,6 +65,35 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	}
 }
 
+/* What the process used so far: it ends, or becomes another program. */
+static void measure_process(struct sl_notifier *n, pid_t tid)
+{
+	struct sl_usage_peak used;
+
+	if (sl_usage_peak(tid, &used) < 0)
+		return;
+	n->peak.data_bytes = SL_MAX(n->peak.data_bytes, used.data_bytes);
+	n->peak.resident_bytes = SL_MAX(n->peak.resident_bytes, used.resident_bytes);
+	n->peak.descriptors = SL_MAX(n->peak.descriptors, used.descriptors);
+}
+
+static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
+{
+	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
+
+	switch (call ? call->op : SL_OP_NONE) {
+	case SL_OP_FORK:
+		sl_forks_count(&n->forks, &n->behalf);
+		break;
+	case SL_OP_EXEC:
+	case SL_OP_EXIT:
+		measure_process(n, (pid_t)notif->pid);
+		break;
+	default:
+		break;
+	}
+}
+
 static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
 	int error = n->observer ? sl_observer_notify(n->observer, listener, notif) : 0;
@@ -67,12 +101,37 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	/* Notified only so that it can be explained: whoever answers, it is refused. */
 	if (n->behalf.policy && !sl_policy_allows_call(n->behalf.policy, notif->data.nr) && error >= 0)
 		error = -sl_call_unlisted_errno(notif->data.nr);
-	if (error < 0)
+	if (n->measure)
+		measure(n, notif);
+	if (error < 0) {
 		sl_notif_error(listener, notif->id, -error);
-	else if (route(n, notif) == ROUTE_CONTINUE)
+		return;
+	}
+	if (notif->data.nr == __NR_shmget)
+		sl_segment_makers_add(&n->makers, sl_tracee_tgid((pid_t)notif->pid));
+	switch (route(n, notif)) {
+	case ROUTE_CONTINUE:
 		sl_notif_continue(listener, notif->id);
-	else
+		break;
+	case ROUTE_FORK:
+		sl_forks_notify(&n->forks, &n->behalf, listener, notif);
+		break;
+	case ROUTE_BEHALF:
+	default:
 		sl_behalf_notify(&n->behalf, listener, notif);
+		break;
+	}
+}
+
+/* While forks wait for others to be over they are looked at again and again. True: there may be a notification. */
+static bool wait_for_forks(struct sl_notifier *n, int listener)
+{
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+
+	if (!n->forks.waiting_count || poll(&p, 1, 1) > 0)
+		return true;
+	sl_forks_retry(&n->forks, &n->behalf, listener);
+	return false;
 }
 
 /* sl_substitute_host.defer: while a caller is made to do another call those of others are received, not answered. */
@@ -128,8 +187,11 @@ static void *notifier_main(void *arg)
 	if (n->observer)
 		sl_observer_set_root(n->observer, n->child->pid);
 	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
-		int r = sl_notif_recv(listener, &notif);
+		int r;
 
+		if (!wait_for_forks(n, listener))
+			continue;
+		r = sl_notif_recv(listener, &notif);
 		if (r == 0) {
 			serve(n, listener, &notif);
 			serve_deferred(n, listener);

@@ -10,15 +10,22 @@
 #include <stdint.h>
 
 #include "kernel/substitute.h"
+#include "kernel/usage.h"
 #include "observe/observe.h"
 #include "supervise/behalf.h"
 #include "supervise/child.h"
+#include "supervise/forks.h"
+#include "supervise/memory.h"
 
 struct sl_notifier {
 	/* Set by the caller before sl_notifier_start. */
 	struct sl_behalf behalf;      /* policy NULL: learning, everything is continued */
 	struct sl_observer *observer; /* or NULL */
 	struct sl_child *child;	      /* gives the listener */
+	bool measure;		      /* learn: keep what processes use at the most */
+	struct sl_forks forks;	      /* with the limit of processes, if there is one */
+	struct sl_segment_makers makers;
+	struct sl_usage_peak peak; /* of a single process, at its execs and its end */
 
 	struct sl_substitute_host substitute; /* for handlers that make a caller do another call */
 	struct seccomp_notif *deferred;	      /* came meanwhile, still without an answer; in order */

@@ -6,7 +6,10 @@
  * An outsider is EPERM, also for prlimit64() that only reads; what does not exist is ESRCH, as without a
  * sandbox.
  *
- * A caller that names itself (its own process or thread) is continued: while it waits its numbers cannot be
+ * sched_setaffinity() is notified for the caller too where the command is bound to CPUs: then it is always done here,
+ * from the copy, and what names a CPU outside of those is EPERM.
+ *
+ * Else a caller that names itself (its own process or thread) is continued: while it waits its numbers cannot be
  * anybody else's, and they are in registers.
  *
  * For another process of the sandbox continuing would be wrong: between the answer and the kernel's own look
@@ -148,6 +151,17 @@ static bool has_our_ids(const struct sl_creds *c)
 	return c->uid == getuid() && c->euid == geteuid() && c->gid == getgid() && c->egid == getegid();
 }
 
+/* Are the CPUs of the copied mask among those that the command is bound to? */
+static bool within_cpus(const struct sl_behalf *b, const struct act *a)
+{
+	const unsigned char *want = (const unsigned char *)a->in.cpus, *have = (const unsigned char *)b->cpus;
+
+	for (size_t i = 0; i < a->size; i++)
+		if (want[i] & ~(i < b->cpus_size ? have[i] : 0))
+			return false;
+	return true;
+}
+
 static int on_pid(const struct sl_behalf *b, int listener, const struct seccomp_notif *n, pid_t pid)
 {
 	struct act a = {.args = (const uint64_t *)n->data.args, .tid = (pid_t)n->pid, .pid = pid};
@@ -157,6 +171,8 @@ static int on_pid(const struct sl_behalf *b, int listener, const struct seccomp_
 
 	if (r < 0)
 		return r;
+	if (b->cpus && n->data.nr == __NR_sched_setaffinity && !within_cpus(b, &a))
+		return -EPERM;
 	if (sl_tracee_creds(a.tid, &creds) < 0 || !has_our_ids(&creds) || !sl_notif_valid(listener, n->id))
 		return -EPERM;
 	if (sl_identity_assume(&creds, &saved) < 0)
@@ -208,6 +224,19 @@ static int on_pidfd(const struct sl_behalf *b, int listener, const struct seccom
 	return has_our_ids(&creds) && sl_notif_valid(listener, n->id) ? advise(n, fd) : -EPERM;
 }
 
+/* The caller's own affinity: a thread may always set it, whatever its identity. 0 is its own number. */
+static int set_own_affinity(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
+{
+	struct act a = {.args = (const uint64_t *)n->data.args, .tid = (pid_t)n->pid, .pid = (pid_t)n->pid};
+	int r = copy_arguments(&a, n->data.nr);
+
+	if (r < 0)
+		return r;
+	if (!within_cpus(b, &a) || !sl_notif_valid(listener, n->id))
+		return -EPERM;
+	return act(&a, n->data.nr);
+}
+
 static bool is_caller(pid_t tid, pid_t pid)
 {
 	return pid == tid || pid == sl_tracee_tgid(tid);
@@ -217,12 +246,15 @@ void sl_behalf_process(const struct sl_behalf *b, int listener, const struct sec
 		       const struct sl_call *call)
 {
 	pid_t pid = (pid_t)n->data.args[call->pid_arg];
+	bool bound = b->cpus && n->data.nr == __NR_sched_setaffinity;
 	bool go_on = false;
 	int r = 0;
 
-	if (call->pidfd)
+	if (bound && (pid == 0 || pid == (pid_t)n->pid))
+		r = set_own_affinity(b, listener, n);
+	else if (call->pidfd)
 		r = on_pidfd(b, listener, n, &go_on);
-	else if (pid < 0 || is_caller((pid_t)n->pid, pid))
+	else if (pid < 0 || (!bound && is_caller((pid_t)n->pid, pid)))
 		go_on = true; /* a negative number is nobody's: the kernel has an error for it */
 	else
 		r = on_pid(b, listener, n, pid);

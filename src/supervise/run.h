@@ -8,6 +8,7 @@
 #include "supervise/control.h"
 #include "supervise/domain.h"
 #include "supervise/killer.h"
+#include "supervise/limits.h"
 #include "supervise/notify.h"
 #include "supervise/progress.h"
 #include "supervise/sandbox.h"
@@ -35,14 +36,17 @@ struct sl_run {
 	struct sl_notifier notifier;
 	struct sl_control control;
 	struct sl_progress progress;
+	struct sl_limits_watch limits;
 
 	enum sl_phase phase;
 	double started_s;  /* CLOCK_MONOTONIC */
+	double started_cpu_s; /* CPU time of earlier children */
 	double deadline_s; /* of the phase; 0: none */
 	bool command_ended, command_stopped;
 	bool wake_armed; /* a timer of our own will continue us at the time limit */
 	int wait_status; /* of the command */
 	bool timed_out;
+	bool over_limit; /* ended because of a limit, before the command ended by itself */
 	bool killer_dismissed; /* nothing is left that it could kill */
 	bool look_again;       /* children may have news that could not be taken */
 	bool watch_listener;   /* no notifier yet: start it when the first notification comes */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/path.h"
@@ -22,8 +23,14 @@
 #include "supervise/run.h"
 #include "supervise/status.h"
 
-static void plan_filter(const struct sl_sandbox_options *options, bool listener, struct sl_filter_plan *ret)
+static bool has_cpus(const struct sl_command *command)
 {
+	return command->cpu_cores && command->cpu_cores->len;
+}
+
+static void plan_filter(const struct sl_run *run, bool listener, struct sl_filter_plan *ret)
+{
+	const struct sl_sandbox_options *options = run->options;
 	const struct sl_policy *policy = options->policy;
 	struct sl_landlock_masks masks = sl_landlock_masks(sl_landlock_abi(), options->disabled);
 
@@ -37,6 +44,10 @@ static void plan_filter(const struct sl_sandbox_options *options, bool listener,
 	    .tcp_unjudged = !(masks.net & SL_LL_NET_BIND_TCP),
 	    .count_calls = options->count_calls,
 	    .listed = policy && policy->calls_listed ? &policy->calls : NULL,
+	    .limit_processes = policy && run->command->processes > 0,
+	    .limit_cpus = policy && has_cpus(run->command),
+	    .limit_memory = policy && run->command->memory_bytes > 0 ? (uint64_t)run->command->memory_bytes : 0,
+	    .measure = run->notifier.measure,
 	    .extra_deny = options->extra_deny,
 	};
 	for (size_t i = 0; policy && i < policy->self_rule_count; i++) {
@@ -72,7 +83,7 @@ static int build_filter(struct sl_run *run, bool listener, struct sl_filter *ret
 {
 	struct sl_filter_plan plan;
 
-	plan_filter(run->options, listener, &plan);
+	plan_filter(run, listener, &plan);
 	return sl_filter_build(&plan, ret, run->err);
 }
 
@@ -138,7 +149,11 @@ static int set_up(struct sl_run *run)
 	    .tool_pid = getpid(),
 	    .killer_pid = run->killer.pid,
 	    .signal_scope = run->domain == SL_DOMAIN_SIGNAL,
+	    .cpus = options->policy ? run->child.cpus : NULL,
+	    .cpus_size = run->child.cpus_size,
 	};
+	sl_limits_init(&run->limits, run->command, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
+		       run->notifier.measure);
 	return 0;
 }
 
@@ -154,6 +169,7 @@ static void run_command(struct sl_run *run)
 		return;
 	run->child.ruleset_fd = options->ruleset_fd;
 	run->child.limit_capabilities = options->policy != NULL;
+	run->child.limit_data = options->policy && run->command->memory_bytes > 0;
 	if (!options->policy) {
 		learn_ruleset = sl_domain_ruleset(options->disabled, run->err);
 		if (learn_ruleset < 0 && learn_ruleset != -EBADF)
@@ -168,6 +184,11 @@ static void run_command(struct sl_run *run)
 		if (options->observer) {
 			sl_error_set(run->err, EBUSY,
 				     "cannot observe here: an outer sandbox watches this process already");
+			return;
+		}
+		if (run->command->processes > 0) {
+			sl_error_set(run->err, EBUSY,
+				     "cannot limit the number of processes here: an outer sandbox watches this process already");
 			return;
 		}
 		*run->err = SL_ERROR_INIT;
@@ -187,13 +208,46 @@ static void run_command(struct sl_run *run)
 	    WIFSIGNALED(run->wait_status) ? WTERMSIG(run->wait_status) : WEXITSTATUS(run->wait_status);
 	if (WIFSIGNALED(run->wait_status))
 		run->outcome->kind = SL_OUTCOME_SIGNALED;
+	if (run->over_limit) {
+		run->outcome->kind = SL_OUTCOME_SIGNALED;
+		run->outcome->code = SIGKILL;
+	}
 	if (run->timed_out)
 		run->outcome->kind = SL_OUTCOME_TIMEOUT;
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* CPU time of all children so far that were waited for. */
+static double children_cpu_s(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_CHILDREN, &usage) == 0 ? seconds(usage.ru_utime) + seconds(usage.ru_stime) : 0;
+}
+
+static void keep_peaks(const struct sl_run *run)
+{
+	const struct sl_usage_peak *one = &run->notifier.peak;
+
+	run->outcome->peaks = (struct sl_peaks){
+	    .memory_bytes = SL_MAX(run->limits.peak_bytes, SL_MAX(one->data_bytes, one->resident_bytes)),
+	    .processes = run->notifier.forks.peak,
+	    .descriptors = one->descriptors,
+	    .cpu_s = children_cpu_s() - run->started_cpu_s,
+	};
 }
 
 static void tear_down(struct sl_run *run)
 {
 	sl_notifier_stop(&run->notifier);
+	if (run->notifier.measure)
+		keep_peaks(run);
+	sl_forks_release(&run->notifier.forks);
+	sl_limits_release(&run->limits);
 	if (run->options->tmp_dir)
 		sl_tree_remove(run->options->tmp_dir);
 	sl_killer_stop(&run->killer);
@@ -221,6 +275,7 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	    .started_s = sl_run_now_s(),
 	};
 
+	run.started_cpu_s = children_cpu_s();
 	*ret = (struct sl_outcome){.kind = SL_OUTCOME_FAILED};
 	run.child.command = command;
 	run.child.listener_fd = -EBADF;
@@ -228,6 +283,8 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	run.child.caller_sigchld = &run.signals.caller_sigchld;
 	run.notifier.observer = options->observer;
 	run.notifier.child = &run.child;
+	run.notifier.measure = !options->policy && options->observer;
+	run.notifier.forks.limit = options->policy ? SL_MAX(command->processes, 0) : 0;
 	run.control.command = command;
 	run.control.options = options;
 	run.control.who = &run.notifier.behalf;

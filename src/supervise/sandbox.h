@@ -30,6 +30,7 @@ struct sl_command {
 	bool stdout_to_stderr;
 	bool no_coredump, no_huge_pages, no_randomize_memory;
 	int64_t open_files;  /* RLIMIT_NOFILE, or SL_INT_UNSET */
+	int64_t memory_bytes, processes, cpu_percent; /* limits; below 1: none */
 	const struct sl_list *cpu_cores; /* decimal text; may be NULL or empty */
 };
 
@@ -59,6 +60,12 @@ enum sl_outcome_kind {
 	SL_OUTCOME_FAILED,   /* sandlock itself failed; error set */
 };
 
+/* The most that a command used of each at a time, and of CPU time in all. Zero: not seen. */
+struct sl_peaks {
+	int64_t memory_bytes, processes, descriptors;
+	double cpu_s;
+};
+
 struct sl_outcome {
 	enum sl_outcome_kind kind;
 	int code;
@@ -66,6 +73,8 @@ struct sl_outcome {
 	size_t killed;	     /* processes that were still running at the end and were ended */
 	int64_t max_rss_kib;
 	double elapsed_s;
+	char limit[160];     /* which limit ended the sandbox, and by whom it was reached, in one line; empty: none did */
+	struct sl_peaks peaks; /* learn */
 };
 
 /* Run the command to its end. Always fills *ret; err holds the reason for NOT_STARTED and FAILED. */

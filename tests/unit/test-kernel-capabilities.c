@@ -29,10 +29,10 @@ START_TEST(R6_only_kept_ones_stay)
 	uint64_t before = effective();
 
 	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	ck_assert_int_eq(sl_capabilities_limit(), 0);
+	ck_assert_int_eq(sl_capabilities_limit(false), 0);
 	ck_assert_uint_eq(effective(), before & sl_capabilities_kept);
 	/* again: nothing left to do */
-	ck_assert_int_eq(sl_capabilities_limit(), 0);
+	ck_assert_int_eq(sl_capabilities_limit(false), 0);
 	ck_assert_uint_eq(effective(), before & sl_capabilities_kept);
 }
 END_TEST
@@ -46,7 +46,7 @@ START_TEST(R6_an_exec_gives_none_back)
 	int fds[2];
 
 	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	ck_assert_int_eq(sl_capabilities_limit(), 0);
+	ck_assert_int_eq(sl_capabilities_limit(false), 0);
 	ck_assert_int_eq(pipe(fds), 0);
 	if (!fork()) {
 		dup2(fds[1], 1);

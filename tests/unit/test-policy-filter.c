@@ -9,8 +9,10 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -848,6 +850,62 @@ START_TEST(R11_sockets_unseen)
 }
 END_TEST
 
+/* What the limits add: forks but no threads, each sched_setaffinity, large shared anonymous mappings. */
+START_TEST(R7_limits)
+{
+	const uint64_t limit = (5ULL << 32) + 7;
+	const struct sl_filter_plan plans[] = {
+	    {.listener = true, .attributes = true, .no_network = true, .limit_processes = true, .limit_cpus = true,
+	     .limit_memory = limit, .allow_sysv_ipc = true},
+	    {.no_network = true, .limit_processes = true, .limit_cpus = true, .limit_memory = limit,
+	     .allow_sysv_ipc = true},
+	    {.listener = true, .observe = true, .measure = true, .allow_sysv_ipc = true},
+	};
+	static const struct {
+		int nr;
+		uint64_t args[6];
+		int expected[3];
+	} cases[] = {
+#ifdef __x86_64__
+	    {__NR_fork, {0}, {N, A, N}},
+	    {__NR_vfork, {0}, {N, A, N}},
+#endif
+	    {__NR_clone, {SIGCHLD}, {N, A, N}},
+	    {__NR_clone, {CLONE_VM | CLONE_VFORK | SIGCHLD}, {N, A, N}},
+	    {__NR_clone, {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD}, {A, A, A}},
+	    {__NR_clone, {(uint64_t)CLONE_THREAD << 32}, {N, A, N}},
+	    {__NR_clone, {CLONE_NEWUSER | CLONE_THREAD}, {EPERM, EPERM, EPERM}},
+	    {__NR_clone3, {0}, {ENOSYS, ENOSYS, ENOSYS}},
+	    {__NR_exit_group, {0}, {A, A, N}},
+	    {__NR_exit, {0}, {A, A, A}},
+	    {__NR_sched_setaffinity, {0, 8, 1}, {N, EPERM, A}},
+	    {__NR_sched_setscheduler, {0, 8, 1}, {A, A, A}},
+	    {__NR_shmget, {0}, {N, A, N}},
+	    {__NR_mmap, {0, limit, 3, MAP_SHARED | MAP_ANONYMOUS}, {A, A, A}},
+	    {__NR_mmap, {0, limit + 1, 3, MAP_SHARED | MAP_ANONYMOUS}, {ENOMEM, ENOMEM, A}},
+	    {__NR_mmap, {0, limit + 1, PROT_READ, 3 | MAP_ANONYMOUS}, {ENOMEM, ENOMEM, A}},
+	    {__NR_mmap, {0, 6ULL << 32, 3, MAP_SHARED | MAP_ANONYMOUS}, {ENOMEM, ENOMEM, A}},
+	    {__NR_mmap, {0, UINT64_MAX, 3, MAP_SHARED | MAP_ANONYMOUS}, {ENOMEM, ENOMEM, A}},
+	    {__NR_mmap, {0, 4ULL << 32, 3, MAP_SHARED | MAP_ANONYMOUS}, {A, A, A}},
+	    {__NR_mmap, {0, limit + 1, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS}, {A, A, A}},
+	    {__NR_mmap, {0, limit + 1, 3, MAP_PRIVATE | MAP_ANONYMOUS}, {A, A, A}},
+	    {__NR_mmap, {0, limit + 1, 3, MAP_SHARED}, {A, A, A}},
+	};
+
+	for (size_t p = 0; p < SL_ARRAY_LEN(plans); p++) {
+		struct sl_filter f;
+
+		build(&f, &plans[p]);
+		for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+			uint32_t got = sl_filter_simulate(&f, ARCH, cases[i].nr, cases[i].args);
+
+			ck_assert_msg(got == verdict_of(cases[i].expected[p]), "plan %zu, case %zu: %#x", p, i, got);
+		}
+		sl_filter_release(&f);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("policy-filter");
@@ -870,6 +928,7 @@ int main(void)
 	tcase_add_test(t, kernel_agrees);
 	tcase_add_test(t, kernel_loads);
 	tcase_add_test(t, R11_sockets_unseen);
+	tcase_add_test(t, R7_limits);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

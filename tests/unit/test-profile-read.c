@@ -341,7 +341,7 @@ static const struct {
     {"[filesystem]\nread = [\"/a\"]", NULL, 0},
     {"[network]\nallow = []\nport_remap = false\nallow_bind = []\n[http]\nports = []", NULL, 0},
     {"[network]\nallow = [\"h\"]", "network.allow", 2},
-    {"[limits]\nmemory = 5\n[network]\nallow = [\"h\"]", "limits.memory", 2},
+    {"[limits]\ndisk = 5\n[network]\nallow = [\"h\"]", "limits.disk", 2},
     {"[filesystem]\ndeny = [\"/a\"]", "filesystem.deny", 2},
     {"[filesystem]\non_exit = \"keep\"", NULL, 0},
     {"[filesystem]\non_exit = \"keep\"\n[config]\nworkdir = \"/w\"", "filesystem.on_exit", 2},

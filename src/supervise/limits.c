@@ -1,0 +1,111 @@
+/*
+ * limits.c - when to measure memory, and what follows; see limits.h.
+ *
+ * How often: the kernel cannot give out pages faster than FASTEST, so a sandbox that uses `used` of `limit`
+ * needs (limit - used) / FASTEST to reach it, and need not be looked at before. A look that takes long is
+ * made less often, so that looking never costs more than about a twentieth of a CPU.
+ */
+#include "supervise/limits.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/path.h"
+#include "profile/write.h"
+
+#define FASTEST	       (4.0 * 1024 * 1024 * 1024) /* bytes a second */
+#define INTERVAL_MIN_S 0.002
+#define INTERVAL_MAX_S 0.1
+#define LEARN_S	       0.03
+#define COST_FACTOR    20
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Seconds to the next look, the last of which took cost_s. */
+static double next_interval_s(const struct sl_limits_watch *w, double cost_s)
+{
+	double s = w->learn ? LEARN_S : (double)(w->memory_bytes - w->meter.total_bytes) / FASTEST;
+
+	s = SL_MIN(SL_MAX(s, INTERVAL_MIN_S), INTERVAL_MAX_S);
+	return SL_MAX(s, cost_s * COST_FACTOR);
+}
+
+void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command, const char *tmp_dir,
+		    const struct sl_behalf *who, const struct sl_segment_makers *makers, bool learn)
+{
+	w->learn = learn;
+	w->enabled = learn || command->memory_bytes > 0;
+	if (!w->enabled)
+		return;
+	w->memory_bytes = learn ? INT64_MAX : command->memory_bytes;
+	w->meter = (struct sl_memory_meter){.who = who, .makers = makers, .tmp_dir = tmp_dir};
+	sl_memory_meter_init(&w->meter);
+	w->next_s = now_s() + next_interval_s(w, 0);
+}
+
+void sl_limits_release(struct sl_limits_watch *w)
+{
+	if (w->enabled)
+		sl_memory_meter_release(&w->meter);
+	w->enabled = false;
+}
+
+/* The name of the process as the kernel has it. */
+static void name_of(pid_t pid, char *name, size_t size)
+{
+	char path[64];
+	SL_FCLOSE FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(name, (int)size, f))
+		snprintf(name, size, "?");
+	name[strcspn(name, "\n")] = '\0';
+}
+
+static void say_who(struct sl_limits_watch *w)
+{
+	SL_STRBUF limit = SL_STRBUF_INIT;
+	char name[32];
+
+	sl_size_format(&limit, w->memory_bytes);
+	name_of(w->meter.largest, name, sizeof(name));
+	snprintf(w->text, sizeof(w->text), "memory limit %s reached by %s (%d)", sl_strbuf_str(&limit),
+		 sl_esc(name), (int)w->meter.largest);
+}
+
+/* Over the limit in two looks: in one, a process that forks can have been counted twice. */
+static bool is_over(struct sl_limits_watch *w)
+{
+	for (int i = 0; i < 2; i++) {
+		sl_memory_measure(&w->meter, w->memory_bytes);
+		if (w->meter.total_bytes <= w->memory_bytes)
+			return false;
+	}
+	return true;
+}
+
+bool sl_limits_tick(struct sl_limits_watch *w, double at_s)
+{
+	double start_s, cost_s;
+
+	if (!w->enabled || w->over || at_s < w->next_s)
+		return false;
+	start_s = now_s();
+	w->over = is_over(w);
+	w->peak_bytes = SL_MAX(w->peak_bytes, w->meter.total_bytes);
+	if (w->over) {
+		say_who(w);
+		return true;
+	}
+	cost_s = now_s() - start_s;
+	w->next_s = now_s() + next_interval_s(w, cost_s);
+	return false;
+}

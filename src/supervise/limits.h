@@ -1,0 +1,39 @@
+/*
+ * limits.h - the limits of a sandbox while it runs, and what it used, for learn.
+ *
+ *     processes   forks are notified and counted (forks.h)
+ *     memory      RLIMIT_DATA for each process, set before its execve; and for all together a measurement
+ * (memory.h) from time to time, or a cgroup of its own where one can be had (cgroup.h) open_files
+ * RLIMIT_NOFILE, in the kernel cpu_cores   the affinity, set before the execve; sched_setaffinity is done on
+ * behalf (process.c) cpu         a share of one CPU: who used more waits (throttle.h), or the cgroup's quota
+ *
+ * Root could raise its own resource limits: it loses CAP_SYS_RESOURCE where there are any.
+ */
+#ifndef SL_SUPERVISE_LIMITS_H
+#define SL_SUPERVISE_LIMITS_H
+
+#include <stdbool.h>
+
+#include "supervise/memory.h"
+#include "supervise/sandbox.h"
+
+struct sl_limits_watch {
+	bool enabled;	      /* there is something to measure */
+	bool learn;	      /* nothing is refused, the peaks are kept */
+	int64_t memory_bytes; /* the limit; INT64_MAX while learning */
+	struct sl_memory_meter meter;
+	double next_s; /* CLOCK_MONOTONIC: of the next look */
+	int64_t peak_bytes;
+	bool over;
+	char text[160]; /* what limit was reached by whom, in one escaped line */
+};
+
+/* Before the command is made. */
+void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command, const char *tmp_dir,
+		    const struct sl_behalf *who, const struct sl_segment_makers *makers, bool learn);
+void sl_limits_release(struct sl_limits_watch *w);
+
+/* Look if it is time. True once: the limit of memory was reached, and w->text says by whom. */
+bool sl_limits_tick(struct sl_limits_watch *w, double now_s);
+
+#endif
