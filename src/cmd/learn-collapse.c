@@ -7,10 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
-#include "cmd/learn.h"
+#include "cmd/learn-settle.h"
 #include "cmd/message.h"
 #include "cmd/profile-look.h"
-#include "profile/merge.h"
 #include "profile/sensitive.h"
 #include "sandlock.h"
 
@@ -112,17 +111,12 @@ void sl_learn_collapse(const struct sl_learn *l, struct sl_profile *p, struct sl
 	    .look = &sl_profile_look,
 	    .holds_store = holds_store,
 	};
-	struct sl_strv notes = SL_STRV_INIT; /* the profile's own, said before */
-	struct sl_profile absorbed;
-	const struct sl_profile *const in[] = {p};
 
 	if (!l->collapse && !l->prefixes.len)
 		return;
 	sl_profile_collapse(p, &rules, ret);
-	sl_profile_merge(in, 1, &sl_profile_look, &absorbed, &notes);
-	sl_profile_release(p);
-	*p = absorbed;
-	sl_strv_release(&notes);
+	if (ret->len)
+		sl_learn_absorb(p);
 }
 
 static const struct sl_opening *opening_of(const struct sl_observation *seen, const struct sl_collapse *c)

@@ -48,38 +48,37 @@ int sl_learn_merge(struct sl_learn *l, struct sl_merge_base *base, struct sl_pro
 		   struct sl_strv *notes)
 {
 	struct sl_error err = SL_ERROR_INIT;
-	struct sl_profile old, v1;
+	struct sl_profile *old = &base->old, v1;
 	int status;
 
 	if (l->out && sl_profile_lock(l->output, &base->lock, &err) < 0) {
 		sl_say("%s", err.text);
 		return SANDLOCK_STATUS_FAILED;
 	}
-	sl_profile_init(&old, 2);
+	sl_profile_init(old, 2);
 	status = sl_profile_text_read(l->merge, &base->text);
 	if (!status)
-		status = sl_profile_text_parse(&base->text, l->merge, &old);
+		status = sl_profile_text_parse(&base->text, l->merge, old);
 	if (!status)
-		status = check_version(l, &old);
-	if (status) {
-		sl_profile_release(&old);
+		status = check_version(l, old);
+	if (status)
 		return status;
-	}
 	if (l->profile_version == 1) {
 		sl_profile_to_v1(&l->profile, &v1);
-		sl_profile_merge_learned(&old, &v1, &sl_profile_look, ret, notes);
+		sl_profile_merge_learned(old, &v1, &sl_profile_look, ret, notes);
 		sl_profile_release(&v1);
 	} else {
-		if (old.version == 1)
-			sl_profile_make_absolute(&old);
-		sl_profile_merge_learned(&old, &l->profile, &sl_profile_look, ret, notes);
+		if (old->version == 1)
+			sl_profile_make_absolute(old);
+		sl_profile_merge_learned(old, &l->profile, &sl_profile_look, ret, notes);
 	}
-	sl_profile_release(&old);
 	return 0;
 }
 
 void sl_merge_base_release(struct sl_merge_base *base)
 {
 	sl_strbuf_release(&base->text);
+	if (base->old.version)
+		sl_profile_release(&base->old);
 	base->lock = sl_close(base->lock);
 }

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/path.h"
-#include "cmd/learn.h"
+#include "cmd/learn-settle.h"
 #include "cmd/message.h"
 #include "cmd/profile-text.h"
 #include "observe/summary.h"
@@ -99,71 +99,40 @@ static void finish_version(struct sl_learn *l, struct sl_profile *ret)
 	sl_profile_sort(ret);
 }
 
-/* What is made of the observation on the way to the file. */
-struct writing {
-	struct sl_profile_header header;
-	struct sl_observation seen;
-	struct sl_profile result;
-	struct sl_collapses collapses;
-	struct sl_strv notes; /* what merging says */
-};
-
-static void writing_release(struct writing *w)
-{
-	sl_observation_release(&w->seen);
-	sl_profile_release(&w->result);
-	sl_collapses_release(&w->collapses);
-	sl_strv_release(&w->notes);
-}
-
-/* Collapse, and count again where the result is not what was observed. */
-static void settle(struct sl_learn *l, struct writing *w)
-{
-	struct sl_profile before;
-
-	if (!l->merge && !l->collapse && !l->prefixes.len)
-		return;
-	sl_profile_init(&before, w->result.version);
-	sl_profile_copy(&before, &w->result);
-	sl_learn_collapse(l, &w->result, &w->collapses);
-	sl_observer_recount(l->observer, &before, &w->result, &w->seen);
-	sl_profile_release(&before);
-}
-
 /* Put what was learned in place, or add it to the profile of --merge. 0 or a status. */
-static int write_profile(struct sl_learn *l, struct writing *w)
+static int write_profile(struct sl_learn *l, struct sl_profile_header *header, struct sl_settled *s)
 {
 	SL_CLEANUP(sl_merge_base_release) struct sl_merge_base base = {.lock = -EBADF};
 	SL_STRBUF text = SL_STRBUF_INIT;
 	int status = 0;
 
 	sl_profile_sort(&l->profile);
+	sl_learn_replace_gone(l, &l->profile, s);
 	if (l->merge)
-		status = sl_learn_merge(l, &base, &w->result, &w->notes);
+		status = sl_learn_merge(l, &base, &s->result, &s->notes);
 	else
-		finish_version(l, &w->result);
+		finish_version(l, &s->result);
 	if (status)
 		return status;
-	settle(l, w);
-	w->header.partial |= sl_profile_text_is_partial(sl_strbuf_str(&base.text));
-	status = sl_profile_text_renew(&base.text, &w->result, &w->header, &text);
+	sl_learn_settle(l, l->merge ? &base.old : NULL, s);
+	header->partial |= sl_profile_text_is_partial(sl_strbuf_str(&base.text));
+	header->notes = &s->header;
+	status = sl_profile_text_renew(&base.text, &s->result, header, &text);
 	return status ? status : sl_profile_text_write(l->out, &text);
 }
 
-static void say_summary(const struct sl_learn *l, const struct writing *w, const struct sl_outcome *outcome)
+static void say_summary(const struct sl_learn *l, const struct sl_settled *s, const struct sl_outcome *outcome)
 {
 	SL_STRBUF lines = SL_STRBUF_INIT;
 
-	for (size_t i = 0; i < w->notes.len; i++)
-		sl_warn("%s", w->notes.items[i]);
-	sl_learn_collapse_say(l, &w->collapses, &w->seen, &lines);
+	sl_learn_settle_say(l, s, &lines);
 	if (!l->quiet && (l->verbose || isatty(STDERR_FILENO))) {
-		sl_summary_format(&lines, &w->seen, &w->result);
+		sl_summary_format(&lines, &s->seen, &s->result);
 		if (outcome->killed)
 			sl_strbuf_addf(&lines, "sandlock: %zu processes that were left running were ended\n",
 				       outcome->killed);
 	} else {
-		sl_summary_warnings(&lines, &w->seen);
+		sl_summary_warnings(&lines, &s->seen);
 	}
 	if (outcome->kind == SL_OUTCOME_TIMEOUT)
 		sl_strbuf_addf(&lines, "sandlock: warning: ended after %g seconds: the profile is partial\n",
@@ -173,23 +142,23 @@ static void say_summary(const struct sl_learn *l, const struct writing *w, const
 
 int sl_learn_write(struct sl_learn *l, const struct sl_outcome *outcome)
 {
-	SL_CLEANUP(writing_release)
-	struct writing w = {.header = {.tool_version = "sandlock " SANDLOCK_VERSION}, .result = {.version = 2}};
+	struct sl_profile_header header = {.tool_version = "sandlock " SANDLOCK_VERSION};
+	SL_CLEANUP(sl_settled_release) struct sl_settled settled = {.result = {.version = 2}};
 	time_t now = time(NULL);
 	struct utsname kernel;
 	char date[32] = "";
 	struct tm tm;
 	int status;
 
-	sl_profile_init(&w.result, 2);
-	sl_observer_finish(l->observer, &l->profile, &w.seen);
+	sl_profile_init(&settled.result, 2);
+	sl_observer_finish(l->observer, &l->profile, &settled.seen);
 	if (gmtime_r(&now, &tm) && strftime(date, sizeof(date), "%Y-%m-%d", &tm))
-		w.header.date = date;
+		header.date = date;
 	if (uname(&kernel) == 0)
-		w.header.kernel = kernel.release;
-	w.header.partial = w.seen.partial || outcome->kind == SL_OUTCOME_TIMEOUT;
-	status = write_profile(l, &w);
+		header.kernel = kernel.release;
+	header.partial = settled.seen.partial || outcome->kind == SL_OUTCOME_TIMEOUT;
+	status = write_profile(l, &header, &settled);
 	if (!status)
-		say_summary(l, &w, outcome);
+		say_summary(l, &settled, outcome);
 	return status;
 }

@@ -196,6 +196,7 @@ static int run_all(struct sl_learn *l, struct sl_outcome *ret)
 			return status;
 		}
 		status = sl_outcome_status(ret);
+		sl_observer_run_done(l->observer);
 		if (ret->kind == SL_OUTCOME_NOT_STARTED || ret->kind == SL_OUTCOME_FAILED)
 			sl_say("%s", err.text);
 		if (status || ret->interrupted || i == l->repeat)

@@ -39,6 +39,7 @@ struct sl_learn {
 /* The profile that --merge adds to, as it is at the end. */
 struct sl_merge_base {
 	struct sl_strbuf text;
+	struct sl_profile old;
 	int lock; /* held until released, so that nobody else adds to it meanwhile */
 };
 void sl_merge_base_release(struct sl_merge_base *base);

@@ -114,6 +114,7 @@ bool sl_facts_add(struct sl_facts *f, uint32_t rights, const char *path, bool is
 		base->first_pid = pid;
 	node->own |= own;
 	base->rights |= granted;
+	base->now |= granted;
 	base->flags |= flags;
 	return news;
 }
@@ -163,6 +164,17 @@ void sl_facts_refer(struct sl_facts *f, const char *src_dir, const char *dst_dir
 		}
 	}
 	f->refers[f->refer_len++] = (struct sl_refer){ src.base, dst.base, flags };
+}
+
+void sl_facts_run_done(struct sl_facts *f)
+{
+	for (uint32_t id = 0; id < f->tree.count; id++) {
+		struct sl_node *n = sl_intern_node(&f->tree, id);
+
+		n->always = f->runs ? n->always & n->now : n->now;
+		n->now = 0;
+	}
+	f->runs++;
 }
 
 void sl_facts_note(struct sl_facts *f, bool partial, const char *text)
@@ -231,6 +243,8 @@ void sl_facts_each(const struct sl_facts *f, void (*visit)(const struct sl_fact 
 void sl_observation_release(struct sl_observation *r)
 {
 	sl_strv_release(&r->notes);
+	for (size_t i = 0; i < SL_ARRAY_LEN(r->some_runs); i++)
+		sl_list_release(&r->some_runs[i]);
 	for (size_t i = 0; i < r->opening_count; i++) {
 		free(r->openings[i].path);
 		sl_strv_release(&r->openings[i].names);

@@ -43,6 +43,9 @@ enum sl_refer_flags {
 };
 void sl_facts_refer(struct sl_facts *f, const char *src_dir, const char *dst_dir, unsigned int flags);
 
+/* A run of the command has ended; another one may follow. */
+void sl_facts_run_done(struct sl_facts *f);
+
 /* A note for the user (warning), said once; one escaped line; at most 1000. partial marks the profile partial. */
 void sl_facts_note(struct sl_facts *f, bool partial, const char *text);
 

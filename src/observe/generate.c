@@ -112,21 +112,45 @@ static void note_wide(const struct generate *g, uint32_t id, const char *path, s
 	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
 }
 
-/* Note "what: path (keys)". */
+/* Append "what: path (keys)". */
+static void describe(struct sl_strbuf *text, const char *what, const char *path, uint8_t want)
+{
+	const char *separator = "";
+
+	sl_strbuf_addf(text, "%s: ", what);
+	sl_escape(text, path, strlen(path));
+	sl_strbuf_addstr(text, " (");
+	for (size_t i = 0; i < SL_ARRAY_LEN(key_rights); i++)
+		if (want & key_rights[i].right) {
+			sl_strbuf_addf(text, "%s%s", separator, sl_fs_key_name(key_rights[i].key));
+			separator = ", ";
+		}
+	sl_strbuf_addch(text, ')');
+}
+
 static void note_object(const struct generate *g, const char *what, const char *path, uint8_t want)
 {
 	SL_STRBUF text = SL_STRBUF_INIT;
-	const char *separator = "";
 
-	sl_strbuf_addf(&text, "%s: ", what);
-	sl_escape(&text, path, strlen(path));
-	sl_strbuf_addstr(&text, " (");
-	for (size_t i = 0; i < SL_ARRAY_LEN(key_rights); i++)
+	describe(&text, what, path, want);
+	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
+}
+
+/* What was held back, and what the user would write to have it all the same. */
+static void note_held(const struct generate *g, const char *path, uint8_t want)
+{
+	SL_STRBUF text = SL_STRBUF_INIT;
+	SL_STRBUF quoted = SL_STRBUF_INIT;
+	const char *separator = "; to allow it, add to [filesystem] by hand: ";
+
+	describe(&text, "held back, because it is protected", path, want);
+	if (sl_utf8_valid(path, strlen(path)))
+		sl_toml_quote(&quoted, path);
+	for (size_t i = 0; i < SL_ARRAY_LEN(key_rights) && quoted.len; i++)
 		if (want & key_rights[i].right) {
-			sl_strbuf_addf(&text, "%s%s", separator, sl_fs_key_name(key_rights[i].key));
+			sl_strbuf_addf(&text, "%s%s = [%s]", separator, sl_fs_key_name(key_rights[i].key), quoted.data);
 			separator = ", ";
 		}
-	sl_strbuf_addch(&text, ')');
 	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
 }
 
@@ -149,7 +173,7 @@ static uint8_t hold_back(struct generate *g, uint32_t id, const char *path, uint
 		kept |= SL_RIGHT_LIST;
 	g->held[id] = want & (uint8_t)~SL_RIGHT_LIST;
 	if (g->held[id]) {
-		note_object(g, "held back, because it is protected", path, g->held[id]);
+		note_held(g, path, g->held[id]);
 		g->result->partial = true;
 	}
 	return kept;
@@ -159,6 +183,7 @@ static void write_entries(struct generate *g, uint32_t id, const char *path, uin
 {
 	enum sl_sensitivity sensitivity = sensitivity_of(g, path);
 	bool wide = is_dir && sensitivity == SL_SENSITIVE_GUARDED;
+	const struct sl_node *n = sl_intern_node(&g->facts->tree, id);
 
 	if (!is_dir && sensitivity == SL_SENSITIVE_PROTECTED)
 		note_object(g, "a file among credentials", path, want);
@@ -169,6 +194,8 @@ static void write_entries(struct generate *g, uint32_t id, const char *path, uin
 			continue;
 		sl_list_add(&g->profile->filesystem.lists[key], path, 0);
 		g->result->count[key]++;
+		if (g->facts->runs > 1 && n->rights & ~n->always & key_rights[i].right)
+			sl_list_add(&g->result->some_runs[key], path, 0);
 		if (wide && key != SL_FS_LIST)
 			note_wide(g, id, path, i);
 	}

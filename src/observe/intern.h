@@ -30,6 +30,8 @@ struct sl_node {
 	uint8_t rights; /* facts of this object: SL_RIGHT_* after attribution */
 	uint8_t own;	/* what was done to the object of this very name, before attribution */
 	uint8_t flags;	/* SL_NODE_* */
+	uint8_t now;	/* of rights, what the run that goes on needed */
+	uint8_t always; /* of rights, what every run that has ended needed */
 };
 
 struct sl_intern {

@@ -64,10 +64,14 @@ struct sl_observation {
 	bool partial;	      /* something could not be seen or written; the notes say what */
 	bool network_used;    /* sockets were connected or bound: not in the profile yet */
 	struct sl_strv notes; /* warnings, one escaped line each; the same for the same facts */
+	struct sl_list some_runs[SL_FS_DENY]; /* after several runs: entries that not every one of them needed */
 	struct sl_opening *openings; /* most objects first */
 	size_t opening_count;
 };
 void sl_observation_release(struct sl_observation *r);
+
+/* A run of the command has ended; another one may follow, with the same observer. */
+void sl_observer_run_done(struct sl_observer *o);
 
 /* Turn the facts into filesystem, syscalls and tmp keys of *profile (version 2; the rest is left alone), and fill
  * *ret. Deterministic: sorted, the same facts give the same bytes. */

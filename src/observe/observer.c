@@ -141,6 +141,13 @@ int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp
 	return e->answer;
 }
 
+void sl_observer_run_done(struct sl_observer *o)
+{
+	/* What the next run does alike is to be seen again. */
+	sl_cache_bump(&o->cache);
+	sl_facts_run_done(o->facts);
+}
+
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret)
 {
 	sl_facts_to_profile(o->facts, profile, ret);

@@ -19,6 +19,7 @@ struct sl_facts {
 	size_t refer_len, refer_cap;
 	struct sl_strv notes;
 	size_t notes_lost; /* said after the bound was reached */
+	uint32_t runs; /* that have ended */
 	bool partial, tmp_used, sysv_ipc, network;
 };
 

@@ -3,12 +3,27 @@
  */
 #include "observe/summary.h"
 
+#include "profile/sensitive.h"
+
 #define OPENED_MAX 10
+
+/* A system directory in which what is there can be changed. */
+static bool opens_guarded(const struct sl_opening *o)
+{
+	return (o->key == SL_FS_WRITE || o->key == SL_FS_CREATE || o->key == SL_FS_DELETE) &&
+	       sl_path_sensitivity(o->path, NULL) == SL_SENSITIVE_GUARDED;
+}
 
 void sl_summary_warnings(struct sl_strbuf *out, const struct sl_observation *o)
 {
 	for (size_t i = 0; i < o->notes.len; i++)
 		sl_strbuf_addf(out, "sandlock: warning: %s\n", o->notes.items[i]);
+	for (size_t i = 0; i < o->opening_count; i++)
+		if (opens_guarded(&o->openings[i])) {
+			sl_strbuf_addstr(out, "sandlock: warning: ");
+			sl_opening_format(out, &o->openings[i]);
+			sl_strbuf_addch(out, '\n');
+		}
 	if (o->network_used)
 		sl_strbuf_addstr(out, "sandlock: warning: the command used the network, which the profile does not hold\n");
 	if (o->partial)
@@ -43,7 +58,7 @@ void sl_summary_format(struct sl_strbuf *out, const struct sl_observation *o, co
 		const struct sl_opening *opening = &o->openings[i];
 
 		/* That names can be seen, or removed, says itself. */
-		if (opening->key == SL_FS_LIST || opening->key == SL_FS_DELETE || said++ >= OPENED_MAX)
+		if (opening->key == SL_FS_LIST || opening->key == SL_FS_DELETE || opens_guarded(opening) || said++ >= OPENED_MAX)
 			continue;
 		sl_strbuf_addstr(out, "sandlock: ");
 		sl_opening_format(out, opening);
