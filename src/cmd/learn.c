@@ -14,6 +14,7 @@
 #include "cmd/learn.h"
 #include "cmd/message.h"
 #include "sandlock.h"
+#include "supervise/view-calls.h"
 
 static const struct sl_option options[] = {
     {"output", 'o', SL_OPTION_STRING, "FILE", false, SL_COMPLETE_FILE, offsetof(struct sl_learn, output),
@@ -89,10 +90,6 @@ static int check_options(const struct sl_learn *l)
 		sl_say("--learn-syscalls: a profile of version 1 cannot list system calls");
 		return SANDLOCK_STATUS_USAGE;
 	}
-	if (!l->in_place) {
-		sl_say("learn without --in-place: copy-on-write is not built yet");
-		return SANDLOCK_STATUS_FAILED;
-	}
 	return 0;
 }
 
@@ -153,7 +150,14 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	command.stdout_to_stderr = !l->out;
 	*ret = (struct sl_outcome){0};
 	*err = SL_ERROR_INIT;
+	if (!l->in_place && sl_view_upper_make(&l->upper, err) < 0) {
+		ret->kind = SL_OUTCOME_FAILED;
+		return;
+	}
+	sandbox.upper = l->upper;
 	sl_sandbox_run(&command, &sandbox, ret, err);
+	free(l->upper); /* it is removed */
+	l->upper = NULL;
 }
 
 /* An empty private directory, under its old name, for the next run: the end of the last one removed it. 0 or

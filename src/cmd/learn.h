@@ -31,6 +31,7 @@ struct sl_learn {
 	struct sl_outfile *out; /* NULL: stdout */
 	FILE *trace;
 	char *tmp_dir;
+	char *upper; /* of the run at hand; NULL with --in-place */
 	struct sl_observer *observer;
 	struct sl_strv prefixes; /* canonical --collapse-prefix */
 	char *homes[2];		 /* canonical, or NULL */

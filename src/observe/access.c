@@ -124,7 +124,7 @@ static int protected_in_sticky(struct sl_event *e, int fd, const struct stat *st
 	char path[PATH_MAX], *slash;
 	struct stat dir;
 
-	if (!level || st->st_uid == sl_may_fsuid(e))
+	if (!level || e->lenient || st->st_uid == sl_may_fsuid(e))
 		return 0;
 	if (sl_fd_path(fd, path, sizeof(path)) < 1 || !(slash = strrchr(path, '/')))
 		return 0;
@@ -287,7 +287,8 @@ int sl_observe_open(struct sl_event *e)
 		return r;
 	if (use_cache && e->raw[0][0] == '/') {
 		key = sl_cache_key(&e->o->cache, e->raw[0], strlen(e->raw[0]), (uint64_t)o.flags & OPEN_FLAGS_ACCESS);
-		if (sl_cache_holds(&e->o->cache, &key, e->o->now_ms))
+		e->held = sl_cache_holds(&e->o->cache, &key, e->o->now_ms);
+		if (e->held)
 			return SL_NOTHING;
 	}
 	r = predict_open(e, &o, &at);

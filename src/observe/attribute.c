@@ -163,7 +163,7 @@ static int resolve_object(struct sl_event *e, struct sl_resolved *ret)
 	uint64_t at_flags = 0;
 
 	if (e->op == SL_OP_INODE_FLAGS && e->call->path_arg == SL_NO_ARG)
-		return sl_resolve_fd(e->tid, sl_event_dirfd(e, 0), ret);
+		return sl_event_resolve_fd(e, sl_event_dirfd(e, 0), ret);
 	if (e->call->flags_arg != SL_NO_ARG)
 		at_flags = e->n->data.args[e->call->flags_arg];
 	if (at_flags & AT_SYMLINK_NOFOLLOW)
@@ -173,7 +173,7 @@ static int resolve_object(struct sl_event *e, struct sl_resolved *ret)
 	if (e->call->path_arg != SL_NO_ARG && !e->n->data.args[e->call->path_arg]) {
 		if (e->op != SL_OP_UTIMES && !(at_flags & AT_EMPTY_PATH))
 			return -EFAULT;
-		return sl_resolve_fd(e->tid, sl_event_dirfd(e, 0), ret);
+		return sl_event_resolve_fd(e, sl_event_dirfd(e, 0), ret);
 	}
 	return sl_event_resolve(e, 0, flags, ret);
 }
@@ -222,7 +222,7 @@ int sl_observe_ioctl(struct sl_event *e)
 {
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
 	struct stat st;
-	int r = sl_resolve_fd(e->tid, sl_event_dirfd(e, 0), &at);
+	int r = sl_event_resolve_fd(e, sl_event_dirfd(e, 0), &at);
 
 	if (r < 0)
 		return r;

@@ -143,16 +143,31 @@ int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const
 			  struct sl_resolved *ret)
 {
 	struct sl_resolve_opts as_caller = *opts;
+	bool native = true;
 	int r;
 
 	if (e->differs)
 		as_caller.creds = &e->caller;
-	r = sl_resolve_with(e->tid, dirfd, path, &as_caller, ret);
+	if (e->o->view.resolve)
+		r = e->o->view.resolve(e->o->view.arg, dirfd, path, &as_caller, ret, &native);
+	else
+		r = sl_resolve_with(e->tid, dirfd, path, &as_caller, ret);
+	if (!native)
+		e->lenient = true;
 	if (r == -EPERM)
 		note_unseen(e);
 	if (r == -ENAMETOOLONG)
 		note_nameless(e, path);
 	return r;
+}
+
+int sl_event_resolve_fd(struct sl_event *e, int fd, struct sl_resolved *ret)
+{
+	const struct sl_resolve_opts opts = { .flags = SL_RESOLVE_EMPTY };
+
+	if (e->o->view.resolve && fd >= 0)
+		return sl_event_resolve_path(e, fd, "", &opts, ret);
+	return sl_resolve_fd(e->tid, fd, ret);
 }
 
 int sl_event_resolve_plain(struct sl_event *e, const char *path, int flags, struct sl_resolved *ret)
@@ -165,7 +180,7 @@ int sl_event_resolve(struct sl_event *e, int which, int flags, struct sl_resolve
 	int dirfd = sl_event_dirfd(e, which), r;
 
 	if ((which ? e->call->path2_arg : e->call->path_arg) == SL_NO_ARG)
-		return sl_resolve_fd(e->tid, dirfd, ret);
+		return sl_event_resolve_fd(e, dirfd, ret);
 	r = sl_event_read_path(e, which);
 	if (r < 0)
 		return r;

@@ -52,6 +52,8 @@ struct sl_event {
 	int listener;
 	pid_t tid;
 	bool differs;		  /* the caller's identity is not ours: caller holds it */
+	bool lenient;		  /* a view decides whether it may be done: what it allows leaves the steps */
+	bool held;		  /* an open of a moment ago */
 	bool tmp_used;		  /* something in the private temporary directory is used */
 	bool removes_names;	  /* success changes what a path that was seen before means */
 	int answer;		  /* 0, or the error that the call is to be answered with instead of being continued */
@@ -90,6 +92,9 @@ struct sl_observer {
 	struct sl_pending_exec pending[SL_PENDING_MAX];
 	size_t pending_count;
 	uint64_t said[SL_SAID_SLOTS]; /* explain: hashes of denials that were said */
+	struct sl_observer_view view; /* resolve NULL: none */
+	bool looking;		      /* event was looked at and is not settled; outcome is what was predicted */
+	int predicted;
 	struct sl_event event;
 };
 
@@ -117,7 +122,9 @@ int sl_event_resolve(struct sl_event *e, int which, int flags, struct sl_resolve
 /* Resolve any path as the caller: sl_resolve_with(), with its identity where that is not ours. */
 int sl_event_resolve_path(struct sl_event *e, int dirfd, const char *path, const struct sl_resolve_opts *opts,
 			  struct sl_resolved *ret);
-/* The same from the working directory, with SL_RESOLVE_* flags alone. */
+/* The object behind a descriptor of the caller. */
+int sl_event_resolve_fd(struct sl_event *e, int fd, struct sl_resolved *ret);
+/* sl_event_resolve_path() from the working directory, with SL_RESOLVE_* flags alone. */
 int sl_event_resolve_plain(struct sl_event *e, const char *path, int flags, struct sl_resolved *ret);
 
 /* Put the steps into the fact store (event.c). */

@@ -265,7 +265,10 @@ struct image {
 static void record_mapping(const struct sl_mapping *mapping, void *arg)
 {
 	const struct image *image = arg;
-	const char *tmp_dir = image->o->tmp_dir;
+	const char *tmp_dir = image->o->tmp_dir, *upper = image->o->view.upper;
+
+	if (upper && sl_path_within(mapping->path, upper))
+		return; /* an object of the view, which was looked at by its name there */
 
 	if (!mapping->deleted && !(tmp_dir && sl_path_within(mapping->path, tmp_dir)))
 		sl_facts_add(image->o->facts, EXEC_RIGHTS, mapping->path, false, image->pid);

@@ -114,6 +114,8 @@ static int check_link(struct sl_event *e, const struct sl_resolved *old, const s
 		return -errno;
 	if (r == -EEXIST || r == -ENOENT)
 		return r;
+	if (e->lenient)
+		return S_ISDIR(st.st_mode) ? -EPERM : r;
 	if (sl_mount_of(old->fd, &old_mount, NULL) < 0 || sl_mount_of(at->parent_fd, &new_mount, NULL) < 0 ||
 	    old_mount != new_mount || old->anonymous)
 		return -EXDEV;
@@ -177,7 +179,7 @@ static int check_remove(struct sl_event *e, bool remove_dir, const struct sl_res
 	if (r < 0)
 		return r;
 	if (remove_dir)
-		return S_ISDIR(st.st_mode) ? sl_directory_empty(at->fd) : -ENOTDIR;
+		return !S_ISDIR(st.st_mode) ? -ENOTDIR : e->lenient ? 0 : sl_directory_empty(at->fd);
 	return S_ISDIR(st.st_mode) ? -EISDIR : 0;
 }
 

@@ -38,6 +38,35 @@ void sl_observer_free(struct sl_observer *o);
 /* The command's process id, known only after it was made. Before the first notification. */
 void sl_observer_set_root(struct sl_observer *o, pid_t root_pid);
 
+/* Objects are looked for on a view of the file system, which performs the calls itself: resolve is asked in the
+ * place of sl_resolve_with(). *ret_native: the caller's own call arrives at the same object, and will be continued, so
+ * that its outcome is to be predicted; else the view decides. upper: what is mapped from below this path is nobody's to
+ * record. Both are borrowed. */
+struct sl_resolve_opts;
+struct sl_resolved;
+struct sl_observer_view {
+	int (*resolve)(void *arg, int dirfd, const char *path, const struct sl_resolve_opts *opts,
+		       struct sl_resolved *ret, bool *ret_native);
+	void *arg;
+	const char *upper;
+};
+void sl_observer_set_view(struct sl_observer *o, const struct sl_observer_view *view);
+
+/* With a view: look at a notification, and say later what became of the call. sl_observer_look() returns what
+ * sl_observer_notify() does, or SL_OBSERVER_SEEN for an open that was continued a moment ago: nothing of it can have
+ * changed, and there is nothing to settle. sl_observer_settle() records what was found if the outcome (0 or more) is a
+ * success; native: the call is about to be continued, what was predicted decides. Only the first call after a look does
+ * anything, and it must come before the answer. changed: something that was there before differs now. */
+#define SL_OBSERVER_SEEN 1
+int sl_observer_look(struct sl_observer *o, int listener, const struct seccomp_notif *n);
+void sl_observer_settle(struct sl_observer *o, int outcome, bool native, bool changed);
+
+/* The identity of the caller that was looked at, where it is not ours; else NULL. */
+const struct sl_creds *sl_observer_caller(const struct sl_observer *o);
+
+/* A warning from whoever performs the calls. */
+void sl_observer_note(struct sl_observer *o, bool partial, const char *text);
+
 /* Look at one notification. Never answers it: the caller continues the call (0), or answers it with the -errno that is
  * returned, which is what run would answer. listener is for sl_notif_valid(). Called from one thread only. */
 int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n);

@@ -76,6 +76,7 @@ static struct sl_event *begin(struct sl_observer *o, int listener, const struct 
 	e->op = sl_call_op(call, (const uint64_t *)n->data.args);
 	e->listener = listener;
 	e->tid = (pid_t)n->pid;
+	e->lenient = e->held = false;
 	e->differs = e->tmp_used = e->removes_names = e->failure_needs_rights = false;
 	e->has_raw[0] = e->has_raw[1] = false;
 	e->step_count = e->arena_used = 0;
@@ -106,39 +107,85 @@ static void finish(struct sl_event *e, int outcome)
 		sl_cache_put(&o->cache, &e->cache_key, o->now_ms);
 }
 
-int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n)
+/* Let the call's handler look at it. SL_NOTHING, or the predicted outcome, then to be settled. */
+static int look(struct sl_observer *o, int listener, const struct seccomp_notif *n)
 {
 	const struct sl_call *call = sl_call_by_nr(n->data.nr);
 	struct sl_event *e;
-	int outcome;
 
+	o->event.answer = 0;
+	o->event.held = o->event.differs = false;
 	if (o->options.calls)
 		sl_call_set_add(&o->calls, n->data.nr);
 	if (o->options.explain && !sl_policy_allows_call(o->options.explain, n->data.nr)) {
 		o->event.listener = listener;
 		sl_explain_unlisted(o, n);
-		return -sl_call_unlisted_errno(n->data.nr);
+		o->event.answer = -sl_call_unlisted_errno(n->data.nr);
+		return SL_NOTHING;
 	}
 	if (!call)
-		return 0;
+		return SL_NOTHING;
 	if (o->pending_count)
 		sl_exec_verify(o, (pid_t)n->pid);
 	if (call->op == SL_OP_NONE)
-		return 0;
+		return SL_NOTHING;
 	o->now_ms = sl_cache_now_ms();
 	e = begin(o, listener, n, call);
 	if (o->setid_seen)
 		sl_event_identify(e);
 	if (e->op == SL_OP_SETID) {
 		sl_event_setid(e);
-		return 0;
+		return SL_NOTHING;
 	}
 	if ((size_t)e->op >= SL_ARRAY_LEN(handlers) || !handlers[e->op])
-		return 0;
-	outcome = handlers[e->op](e);
+		return SL_NOTHING;
+	return handlers[e->op](e);
+}
+
+int sl_observer_notify(struct sl_observer *o, int listener, const struct seccomp_notif *n)
+{
+	int outcome = look(o, listener, n);
+
 	if (outcome != SL_NOTHING)
-		finish(e, outcome);
-	return e->answer;
+		finish(&o->event, outcome);
+	return o->event.answer;
+}
+
+void sl_observer_set_view(struct sl_observer *o, const struct sl_observer_view *view)
+{
+	o->view = *view;
+	sl_cache_bump(&o->cache);
+}
+
+int sl_observer_look(struct sl_observer *o, int listener, const struct seccomp_notif *n)
+{
+	o->predicted = look(o, listener, n);
+	o->looking = o->predicted != SL_NOTHING;
+	return o->event.held ? SL_OBSERVER_SEEN : o->event.answer;
+}
+
+void sl_observer_settle(struct sl_observer *o, int outcome, bool native, bool changed)
+{
+	struct sl_event *e = &o->event;
+
+	if (changed)
+		sl_cache_bump(&o->cache);
+	if (!o->looking)
+		return;
+	o->looking = false;
+	if (!native) /* what the view answers is asked of it again */
+		e->cache_key = (struct sl_cache_key){ { 0 } };
+	finish(e, native || o->predicted < 0 ? o->predicted : SL_MIN(outcome, 0));
+}
+
+const struct sl_creds *sl_observer_caller(const struct sl_observer *o)
+{
+	return o->event.differs ? &o->event.caller : NULL;
+}
+
+void sl_observer_note(struct sl_observer *o, bool partial, const char *text)
+{
+	sl_facts_note(o->facts, partial, text);
 }
 
 void sl_observer_run_done(struct sl_observer *o)

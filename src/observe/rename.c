@@ -39,7 +39,7 @@ static bool same_object(const struct stat *a, const struct stat *b)
 }
 
 /* Kinds must fit: a directory replaces only an empty directory. */
-static int check_kinds(const struct renaming *r)
+static int check_kinds(const struct sl_event *e, const struct renaming *r)
 {
 	bool old_is_dir = S_ISDIR(r->old_st.st_mode), new_is_dir = S_ISDIR(r->at_st.st_mode);
 
@@ -49,7 +49,7 @@ static int check_kinds(const struct renaming *r)
 		return -ENOTDIR;
 	if (!old_is_dir && new_is_dir)
 		return -EISDIR;
-	return new_is_dir ? sl_directory_empty(r->at.fd) : 0;
+	return new_is_dir && !e->lenient ? sl_directory_empty(r->at.fd) : 0;
 }
 
 /* A directory that gets another parent has its ".." rewritten. */
@@ -93,8 +93,9 @@ static int check_rename(struct sl_event *e, struct renaming *r)
 		return -EBUSY;
 	if (!r->at.name[0])
 		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	if (sl_mount_of(r->old.parent_fd, &old_mount, NULL) < 0 || sl_mount_of(r->at.parent_fd, &new_mount, NULL) < 0 ||
-	    old_mount != new_mount)
+	if (!e->lenient &&
+	    (sl_mount_of(r->old.parent_fd, &old_mount, NULL) < 0 || sl_mount_of(r->at.parent_fd, &new_mount, NULL) < 0 ||
+	     old_mount != new_mount))
 		return -EXDEV;
 	if ((r->old.fd >= 0 && fstat(r->old.fd, &r->old_st) < 0) || (r->at.fd >= 0 && fstat(r->at.fd, &r->at_st) < 0))
 		return -errno;
@@ -105,7 +106,7 @@ static int check_rename(struct sl_event *e, struct renaming *r)
 	if (error == 0)
 		error = r->at.fd >= 0 ? sl_may_remove(e, &r->at, &r->at_st) : sl_may_create(e, &r->at);
 	if (error == 0 && r->at.fd >= 0)
-		error = check_kinds(r);
+		error = check_kinds(e, r);
 	return error < 0 ? error : check_moved_dir(e, r);
 }
 

@@ -39,6 +39,12 @@
 #ifndef __NR_setxattrat
 #define __NR_setxattrat 463
 #endif
+#ifndef __NR_getxattrat
+#define __NR_getxattrat 464
+#endif
+#ifndef __NR_listxattrat
+#define __NR_listxattrat 465
+#endif
 #ifndef __NR_removexattrat
 #define __NR_removexattrat 466
 #endif
@@ -68,6 +74,25 @@
 	C(truncate,        TRUNCATE,     ALLOW,      N,  0,  N,  N,  N,  N,  N, 0)                    \
 	C(chdir,           CHDIR,        ALLOW,      N,  0,  N,  N,  N,  N,  N, 0)                    \
 	C(fchdir,          CHDIR,        ALLOW,      0,  N,  N,  N,  N,  N,  N, 0)                    \
+	/* reading */                                                                                \
+	C(newfstatat,     STAT,         ALLOW,       0,  1,  N,  N,  3,  N,  N, 0)                    \
+	C(statx,          STAT,         ALLOW,       0,  1,  N,  N,  2,  N,  N, 0)                    \
+	C(fstat,          STAT,         ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(faccessat,      ACCESS,       ALLOW,       0,  1,  N,  N,  N,  2,  N, 0)                    \
+	C(faccessat2,     ACCESS,       ALLOW,       0,  1,  N,  N,  3,  2,  N, 0)                    \
+	C(readlinkat,     READLINK,     ALLOW,       0,  1,  N,  N,  N,  N,  N, 1)                    \
+	C(statfs,         STATFS,       ALLOW,       N,  0,  N,  N,  N,  N,  N, 0)                    \
+	C(fstatfs,        STATFS,       ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(getcwd,         GETCWD,       ALLOW,       N,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(getdents64,     GETDENTS,     ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(getxattr,       GETXATTR,     ALLOW,       N,  0,  N,  N,  N,  N,  N, 0)                    \
+	C(lgetxattr,      GETXATTR,     ALLOW,       N,  0,  N,  N,  N,  N,  N, 1)                    \
+	C(fgetxattr,      GETXATTR,     ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(getxattrat,     GETXATTR,     ALLOW,       0,  1,  N,  N,  2,  N,  N, 0)                    \
+	C(listxattr,      LISTXATTR,    ALLOW,       N,  0,  N,  N,  N,  N,  N, 0)                    \
+	C(llistxattr,     LISTXATTR,    ALLOW,       N,  0,  N,  N,  N,  N,  N, 1)                    \
+	C(flistxattr,     LISTXATTR,    ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(listxattrat,    LISTXATTR,    ALLOW,       0,  1,  N,  N,  2,  N,  N, 0)                    \
 	/* attributes */                                                                             \
 	C(fchmod,          CHMOD,        ATTRIBUTE,  0,  N,  N,  N,  N,  1,  N, 0)                    \
 	C(fchmodat,        CHMOD,        ATTRIBUTE,  0,  1,  N,  N,  N,  2,  N, 0)                    \
@@ -200,6 +225,11 @@
 	C(unlink,          UNLINK,       ALLOW,      N,  0,  N,  N,  N,  N,  N, 1)                    \
 	C(rmdir,           RMDIR,        ALLOW,      N,  0,  N,  N,  N,  N,  N, 1)                    \
 	C(rename,          RENAME,       ALLOW,      N,  0,  N,  1,  N,  N,  N, 1)                    \
+	C(stat,           STAT,         ALLOW,       N,  0,  N,  N,  N,  N,  N, 0)                    \
+	C(lstat,          STAT,         ALLOW,       N,  0,  N,  N,  N,  N,  N, 1)                    \
+	C(access,         ACCESS,       ALLOW,       N,  0,  N,  N,  N,  1,  N, 0)                    \
+	C(readlink,       READLINK,     ALLOW,       N,  0,  N,  N,  N,  N,  N, 1)                    \
+	C(getdents,       GETDENTS,     ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(chmod,           CHMOD,        ATTRIBUTE,  N,  0,  N,  N,  N,  1,  N, 0)                    \
 	C(chown,           CHOWN,        ATTRIBUTE,  N,  0,  N,  N,  N,  N,  N, 0)                    \
 	C(lchown,          CHOWN,        ATTRIBUTE,  N,  0,  N,  N,  N,  N,  N, 1)                    \
@@ -280,8 +310,6 @@ static const struct {
     {"lsm_set_self_attr", 460},
     {"lsm_list_modules", 461},
     {"mseal", 462},
-    {"getxattrat", 464},
-    {"listxattrat", 465},
     {"file_getattr", 468},
 #ifdef __x86_64__
     {"uretprobe", 335},

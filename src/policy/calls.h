@@ -33,6 +33,14 @@ enum sl_op {
 	SL_OP_INODE_FLAGS, /* ioctl FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR (see sl_call_op); file_setattr */
 	SL_OP_DEVICE_IOCTL, /* an ioctl that Landlock judges on devices: descriptor in dir_arg, request in flags_arg */
 	SL_OP_CHDIR,
+	SL_OP_STAT,	   /* reading calls, which only a view has to answer: path, or a descriptor in dir_arg */
+	SL_OP_ACCESS,	   /* what is asked for in mode_arg */
+	SL_OP_READLINK,
+	SL_OP_STATFS,
+	SL_OP_GETCWD,
+	SL_OP_GETDENTS,
+	SL_OP_GETXATTR,
+	SL_OP_LISTXATTR,
 	SL_OP_BIND,
 	SL_OP_CONNECT,
 	SL_OP_LISTEN,

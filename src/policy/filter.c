@@ -76,10 +76,19 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 		return SECCOMP_RET_ALLOW;
 	switch (op) {
 	case SL_OP_NONE:
-	case SL_OP_CHDIR:
 	case SL_OP_LISTEN:
 	case SL_OP_PROCESS:
 		return SECCOMP_RET_ALLOW;
+	case SL_OP_CHDIR:
+	case SL_OP_STAT:
+	case SL_OP_ACCESS:
+	case SL_OP_READLINK:
+	case SL_OP_STATFS:
+	case SL_OP_GETCWD:
+	case SL_OP_GETDENTS:
+	case SL_OP_GETXATTR:
+	case SL_OP_LISTXATTR:
+		return plan->view ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
 	default:
 		return SECCOMP_RET_USER_NOTIF;
 	}
@@ -125,7 +134,8 @@ static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, cons
 
 	if (observing(plan) || widen) {
 		sl_bpf_load_low(b, call->flags_arg);
-		ret_if_any(b, O_PATH, SECCOMP_RET_ALLOW);
+		if (!plan->view)
+			ret_if_any(b, O_PATH, SECCOMP_RET_ALLOW);
 		if (!observing(plan) && !plan->open_self_write)
 			ret_if_any(b, O_ACCMODE | O_CREAT, SECCOMP_RET_ALLOW);
 	}

@@ -16,6 +16,7 @@ struct sl_filter_plan {
 	bool open_self;	     /* run: notify opens that could widen to /proc/self (by access mode where visible) */
 	bool open_self_write; /* … also writing ones */
 	bool observe;	     /* learn, --explain: notify every call whose op the observer records */
+	bool view;	     /* with observe: also those that only a view of the file system has to answer */
 	bool allow_sysv_ipc;
 	bool sockets_unseen; /* the supervisor cannot take a socket to look at: the same, and listen() is allowed */
 	bool tcp_unjudged;   /* Landlock does not judge TCP here: without network there are no internet sockets at all */

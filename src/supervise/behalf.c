@@ -21,7 +21,7 @@
 
 /* Everything that is read of a caller is read by its number from /proc. One that belongs to another pid
  * namespace has somebody else under it. Asked once a process. */
-static bool proc_is_ours(void)
+bool sl_behalf_proc_is_ours(void)
 {
 	static pid_t checked;
 	pid_t own = getpid();
@@ -44,7 +44,7 @@ void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct secc
 {
 	const struct sl_call *call = sl_call_by_nr(n->data.nr);
 
-	if (!call || !proc_is_ours()) {
+	if (!call || !sl_behalf_proc_is_ours()) {
 		sl_notif_error(listener, n->id, EPERM);
 		return;
 	}

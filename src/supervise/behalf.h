@@ -30,6 +30,9 @@ struct sl_behalf {
  * alone. */
 void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct seccomp_notif *n);
 
+/* Does /proc number processes as we do? */
+bool sl_behalf_proc_is_ours(void);
+
 /* Is the process inside the sandbox: neither an outsider nor the tool or its killer? With the signal scope this is
  * kill(pid, 0), which the kernel refuses across the domain's border, root or not. */
 bool sl_behalf_is_inside(const struct sl_behalf *b, pid_t pid);

@@ -133,14 +133,14 @@ static void kill_sandbox(enum sl_domain_kind domain)
 }
 
 /* What was killed may need a moment to be gone, and makes files until then. */
-static void remove_tmp_dir(const char *path)
+static void remove_dir(const char *path)
 {
 	for (int i = 0; path && i < REMOVE_TRIES && sl_tree_remove(path) < 0; i++)
 		nap_ms(20);
 }
 
 __attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_kind domain,
-						  const char *tmp_dir)
+						  const char *const dirs[2])
 {
 	struct pollfd tool = {.fd = 0, .events = POLLIN};
 
@@ -155,11 +155,12 @@ __attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_ki
 	while (poll(&tool, 1, -1) < 1)
 		;
 	kill_sandbox(domain);
-	remove_tmp_dir(tmp_dir);
+	remove_dir(dirs[0]);
+	remove_dir(dirs[1]);
 	_exit(0);
 }
 
-int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret,
+int sl_killer_start(enum sl_domain_kind domain, const char *const dirs[2], struct sl_killer *ret,
 		    struct sl_error *err)
 {
 	SL_CLOSE int tool_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -174,7 +175,7 @@ int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_k
 	if (pid < 0)
 		return sl_error_errno(err, errno, "cannot make the killer process");
 	if (pid == 0)
-		killer_main(tool_fd, domain, tmp_dir);
+		killer_main(tool_fd, domain, dirs);
 	ret->pid = (pid_t)pid;
 	ret->fd = fd;
 	return 0;

@@ -16,10 +16,10 @@ struct sl_killer {
 
 #define SL_KILLER_INIT ((struct sl_killer){.fd = -EBADF})
 
-/* Make the killer from the calling thread, which is in the outer domain and in no notification. tmp_dir (or
- * NULL) is removed after the sandbox has been killed. It is no child that wait() without __WALL sees, so that
+/* Make the killer from the calling thread, which is in the outer domain and in no notification. Both directories
+ * (or NULL) are removed after the sandbox has been killed. It is no child that wait() without __WALL sees, so that
  * waiting for "any child" ends with the sandbox. Returns 0 or -errno with err set. */
-int sl_killer_start(enum sl_domain_kind domain, const char *tmp_dir, struct sl_killer *ret,
+int sl_killer_start(enum sl_domain_kind domain, const char *const dirs[2], struct sl_killer *ret,
 		    struct sl_error *err);
 
 /* Send the killer its end without waiting for it; sl_killer_stop() reaps it. */

@@ -31,12 +31,12 @@ double sl_run_now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* kill(-1) reached the killer as well. The private directory still needs one until it is removed. */
+/* kill(-1) reached the killer as well. The private directories still need one until they are removed. */
 static void renew_killer(struct sl_run *run)
 {
 	sl_killer_stop(&run->killer);
-	if (run->options->tmp_dir)
-		sl_killer_start(run->domain, run->options->tmp_dir, &run->killer, NULL);
+	if (run->options->tmp_dir || run->options->upper)
+		sl_run_killer(run, NULL);
 }
 
 static void kill_all(struct sl_run *run)
@@ -280,7 +280,7 @@ static int wait_ms(const struct sl_run *run)
  * ends them. Where it would have a directory to remove it stays. */
 static void dismiss_killer(struct sl_run *run)
 {
-	if (run->options->tmp_dir || run->phase == SL_PHASE_KILLED)
+	if (run->options->tmp_dir || run->options->upper || run->phase == SL_PHASE_KILLED)
 		return;
 	run->killer_dismissed = true;
 	sl_killer_kill(&run->killer);

@@ -16,6 +16,7 @@
 #include "kernel/seccomp.h"
 #include "kernel/tracee.h"
 #include "policy/calls.h"
+#include "supervise/view-calls.h"
 
 /* Wakes the thread out of a receive on kernels that do not (before 6.11). Ignored by default, so it may stay
  * unblocked in the thread. */
@@ -96,7 +97,13 @@ static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
 
 static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
-	int error = n->observer ? sl_observer_notify(n->observer, listener, notif) : 0;
+	int error;
+
+	if (n->view) {
+		sl_view_calls_notify(n->view, listener, notif);
+		return;
+	}
+	error = n->observer ? sl_observer_notify(n->observer, listener, notif) : 0;
 
 	/* Notified only so that it can be explained: whoever answers, it is refused. */
 	if (n->behalf.policy && !sl_policy_allows_call(n->behalf.policy, notif->data.nr) && error >= 0)

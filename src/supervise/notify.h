@@ -26,6 +26,7 @@ struct sl_notifier {
 	struct sl_forks forks;	      /* with the limit of processes, if there is one */
 	struct sl_segment_makers makers;
 	struct sl_usage_peak peak; /* of a single process, at its execs and its end */
+	struct sl_view_calls *view;   /* the command's changes go there; or NULL */
 
 	struct sl_substitute_host substitute; /* for handlers that make a caller do another call */
 	struct seccomp_notif *deferred;	      /* came meanwhile, still without an answer; in order */

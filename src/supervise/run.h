@@ -54,6 +54,9 @@ struct sl_run {
 
 double sl_run_now_s(void);
 
+/* Make the killer with the directories of this run. 0 or -errno with err (may be NULL) set. */
+int sl_run_killer(struct sl_run *run, struct sl_error *err);
+
 /* Wait, forward, reap, end: until no process of the sandbox is left. A failure of our own is put into the
  * error and ends the sandbox. */
 void sl_run_loop(struct sl_run *run);

@@ -22,6 +22,7 @@
 #include "supervise/registry.h"
 #include "supervise/run.h"
 #include "supervise/status.h"
+#include "supervise/view-calls.h"
 
 static bool has_cpus(const struct sl_command *command)
 {
@@ -38,6 +39,7 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .listener = listener,
 	    .attributes = policy != NULL,
 	    .observe = options->observer != NULL,
+	    .view = options->upper != NULL,
 	    .allow_sysv_ipc = options->allow_sysv_ipc,
 	    .no_network = policy || options->no_network,
 	    .sockets_unseen = !sl_fd_can_take(),
@@ -122,6 +124,24 @@ static void not_started(struct sl_run *run)
 	run->outcome->code = run->child.error;
 }
 
+int sl_run_killer(struct sl_run *run, struct sl_error *err)
+{
+	const char *const dirs[2] = {run->options->tmp_dir, run->options->upper};
+
+	return sl_killer_start(run->domain, dirs, &run->killer, err);
+}
+
+/* The view of a command whose changes are not real, from now on until tear_down(). */
+static int set_up_view(struct sl_run *run)
+{
+	const struct sl_sandbox_options *options = run->options;
+
+	if (!options->upper)
+		return 0;
+	return sl_view_calls_new(options->upper, options->tmp_dir, options->observer, &run->notifier.behalf,
+				 &run->notifier.view, run->err);
+}
+
 static int set_up(struct sl_run *run)
 {
 	const struct sl_sandbox_options *options = run->options;
@@ -141,7 +161,7 @@ static int set_up(struct sl_run *run)
 	r = take_name(run);
 	if (r < 0)
 		return r;
-	r = sl_killer_start(run->domain, options->tmp_dir, &run->killer, run->err);
+	r = sl_run_killer(run, run->err);
 	if (r < 0)
 		return r;
 	run->notifier.behalf = (struct sl_behalf){
@@ -154,7 +174,7 @@ static int set_up(struct sl_run *run)
 	};
 	sl_limits_init(&run->limits, run->command, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
 		       run->notifier.measure);
-	return 0;
+	return set_up_view(run);
 }
 
 static void run_command(struct sl_run *run)
@@ -168,10 +188,12 @@ static void run_command(struct sl_run *run)
 	    set_up(run) < 0)
 		return;
 	run->child.ruleset_fd = options->ruleset_fd;
-	run->child.limit_capabilities = options->policy != NULL;
+	run->child.limit_capabilities = options->policy || options->upper;
 	run->child.limit_data = options->policy && run->command->memory_bytes > 0;
 	if (!options->policy) {
-		learn_ruleset = sl_domain_ruleset(options->disabled, run->err);
+		learn_ruleset = options->upper
+				    ? sl_view_ruleset(options->tmp_dir, options->disabled, run->err)
+				    : sl_domain_ruleset(options->disabled, run->err);
 		if (learn_ruleset < 0 && learn_ruleset != -EBADF)
 			return;
 		run->child.ruleset_fd = learn_ruleset;
@@ -248,6 +270,10 @@ static void tear_down(struct sl_run *run)
 		keep_peaks(run);
 	sl_forks_release(&run->notifier.forks);
 	sl_limits_release(&run->limits);
+	sl_view_calls_free(run->notifier.view);
+	run->notifier.view = NULL;
+	if (run->options->upper)
+		sl_tree_remove(run->options->upper);
 	if (run->options->tmp_dir)
 		sl_tree_remove(run->options->tmp_dir);
 	sl_killer_stop(&run->killer);

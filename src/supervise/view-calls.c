@@ -1,0 +1,283 @@
+/*
+ * view-calls.c - the router of a command on a view: one row an op in handlers[], one way for every call.
+ *
+ * The observer looks first, on the view (sl_view_resolve()), and keeps what it found; the handler decides and
+ * performs; the observer is told the outcome; the call is answered. An op without a handler only reads or is
+ * withheld by Landlock, and is continued; but what Landlock does not govern is refused.
+ */
+#include "supervise/view-calls.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+
+#include "kernel/seccomp.h"
+
+static sl_view_handler *const handlers[] = {
+    [SL_OP_OPEN] = sl_view_do_open,	    [SL_OP_OPENAT2] = sl_view_do_open,
+    [SL_OP_CREAT] = sl_view_do_open,	    [SL_OP_TRUNCATE] = sl_view_do_truncate,
+    [SL_OP_MKDIR] = sl_view_do_mkdir,	    [SL_OP_MKNOD] = sl_view_do_mknod,
+    [SL_OP_SYMLINK] = sl_view_do_symlink,   [SL_OP_LINK] = sl_view_do_link,
+    [SL_OP_UNLINK] = sl_view_do_unlink,	    [SL_OP_RMDIR] = sl_view_do_unlink,
+    [SL_OP_RENAME] = sl_view_do_rename,	    [SL_OP_STAT] = sl_view_do_stat,
+    [SL_OP_ACCESS] = sl_view_do_access,	    [SL_OP_READLINK] = sl_view_do_readlink,
+    [SL_OP_STATFS] = sl_view_do_statfs,	    [SL_OP_GETCWD] = sl_view_do_getcwd,
+    [SL_OP_GETDENTS] = sl_view_do_getdents,
+};
+
+#define OPEN_WRITES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define HOW_MAX	    4096 /* a page, as in the kernel */
+
+/* ---- arguments ---- */
+
+int sl_view_call_path(struct sl_view_call *c, int which)
+{
+	int arg = which ? c->row->path2_arg : c->row->path_arg;
+	ssize_t n;
+
+	if (c->has_path[which])
+		return 0;
+	if (arg == SL_NO_ARG)
+		return -EINVAL;
+	n = sl_tracee_read_string(c->tid, c->n->data.args[arg], c->path[which], sizeof(c->path[which]));
+	if (n < 0)
+		return (int)n;
+	c->has_path[which] = true;
+	return 0;
+}
+
+/* openat2's structure, as copy_struct_from_user() takes it. */
+static int read_how(struct sl_view_call *c)
+{
+	uint64_t how[HOW_MAX / sizeof(uint64_t)] = {0};
+	size_t size = c->n->data.args[3];
+	int r;
+
+	if (size < sizeof(struct open_how))
+		return -EINVAL;
+	if (size > sizeof(how))
+		return -E2BIG;
+	r = sl_tracee_read(c->tid, c->n->data.args[2], how, size);
+	if (r < 0)
+		return r;
+	for (size_t i = sizeof(struct open_how) / sizeof(how[0]); i < SL_ARRAY_LEN(how); i++)
+		if (how[i])
+			return -E2BIG;
+	if (how[0] > INT32_MAX || how[1] > 07777)
+		return -EINVAL;
+	c->open_flags = (int)how[0];
+	c->open_mode = (mode_t)how[1];
+	c->open_resolve = how[2];
+	return 0;
+}
+
+static int read_open(struct sl_view_call *c)
+{
+	const struct sl_call *row = c->row;
+	int r = 0;
+
+	if (c->op == SL_OP_OPENAT2) {
+		r = read_how(c);
+	} else if (c->op == SL_OP_CREAT) {
+		c->open_flags = O_CREAT | O_WRONLY | O_TRUNC;
+		c->open_mode = (mode_t)c->n->data.args[row->mode_arg];
+	} else {
+		c->open_flags = (int)c->n->data.args[row->flags_arg];
+		c->open_mode = (mode_t)c->n->data.args[row->mode_arg];
+	}
+	c->changes = !(c->open_flags & O_PATH) &&
+		     ((c->open_flags & O_ACCMODE) != O_RDONLY || c->open_flags & OPEN_WRITES);
+	return r;
+}
+
+/* What the call is, as far as its registers and its open_how say. 0, or the -errno of the call. */
+static int classify(struct sl_view_call *c)
+{
+	switch (c->op) {
+	case SL_OP_OPEN:
+	case SL_OP_OPENAT2:
+	case SL_OP_CREAT:
+		return read_open(c);
+	case SL_OP_MKDIR:
+	case SL_OP_MKNOD:
+	case SL_OP_LINK:
+	case SL_OP_SYMLINK:
+	case SL_OP_UNLINK:
+	case SL_OP_RMDIR:
+	case SL_OP_RENAME:
+	case SL_OP_TRUNCATE:
+	case SL_OP_CHMOD:
+	case SL_OP_CHOWN:
+	case SL_OP_UTIMES:
+	case SL_OP_SETXATTR:
+	case SL_OP_REMOVEXATTR:
+	case SL_OP_INODE_FLAGS:
+	case SL_OP_BIND:
+		c->changes = true;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int read_identity(struct sl_view_call *c)
+{
+	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
+
+	if (!other) {
+		c->view_creds = c->v->own;
+		return 0;
+	}
+	c->creds = *other;
+	c->view_creds = (struct sl_view_creds){
+	    .uid = c->creds.fsuid,
+	    .gid = c->creds.fsgid,
+	    .groups = c->creds.groups,
+	    .groups_len = (size_t)c->creds.group_count,
+	    .caps = c->creds.cap_effective,
+	};
+	return 0;
+}
+
+int sl_view_call_ctx(struct sl_view_call *c, bool with_umask)
+{
+	struct sl_creds creds;
+	int r;
+
+	if (!c->ctx_ready) {
+		r = read_identity(c);
+		if (r < 0)
+			return r;
+		c->ctx = (struct sl_view_ctx){
+		    .view = c->v->view,
+		    .root = c->v->root,
+		    .cwd = c->v->root,
+		    .creds = &c->view_creds,
+		    .umask = 022,
+		    .trail = &c->trail,
+		};
+		c->ctx_ready = true;
+	}
+	if (!with_umask)
+		return 0;
+	r = sl_tracee_creds(c->tid, &creds);
+	if (r < 0)
+		return r == -ESRCH ? r : -EACCES;
+	c->ctx.umask = creds.umask;
+	return 0;
+}
+
+int sl_view_call_begin(struct sl_view_call *c, bool with_umask)
+{
+	int r = sl_view_call_ctx(c, with_umask);
+
+	c->ctx.trail = NULL;
+	if (r < 0)
+		return r;
+	return sl_notif_valid(c->listener, c->n->id) ? 0 : -ESRCH;
+}
+
+/* ---- the way of a call ---- */
+
+/* What changes something and is not governed by Landlock may never be continued. */
+static bool must_be_performed(enum sl_op op)
+{
+	switch (op) {
+	case SL_OP_CHMOD:
+	case SL_OP_CHOWN:
+	case SL_OP_UTIMES:
+	case SL_OP_SETXATTR:
+	case SL_OP_REMOVEXATTR:
+	case SL_OP_INODE_FLAGS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int perform(struct sl_view_call *c)
+{
+	sl_view_handler *handler = (size_t)c->op < SL_ARRAY_LEN(handlers) ? handlers[c->op] : NULL;
+
+	if (handler && (!sl_view_is_untouched(c->v) || c->changes || c->op == SL_OP_GETDENTS))
+		return handler(c);
+	return must_be_performed(c->op) ? -EPERM : SL_VIEW_CONTINUE;
+}
+
+static void answer(struct sl_view_call *c, int r)
+{
+	uint64_t id = c->n->id;
+	int sent;
+
+	switch (r) {
+	case SL_VIEW_ANSWERED:
+		break;
+	case SL_VIEW_CONTINUE:
+		sl_notif_continue(c->listener, id);
+		break;
+	case SL_VIEW_SEND_FD:
+		sent = sl_notif_send_fd(c->listener, id, c->reply_fd, c->reply_cloexec);
+		if (sent < 0)
+			sl_notif_error(c->listener, id, -sent);
+		break;
+	default:
+		if (r < 0)
+			sl_notif_error(c->listener, id, -r);
+		else
+			sl_notif_return(c->listener, id, r);
+		break;
+	}
+	c->reply_fd = sl_close(c->reply_fd);
+}
+
+void sl_view_call_settle(struct sl_view_call *c, int r)
+{
+	bool done = r == SL_VIEW_SEND_FD || r == SL_VIEW_ANSWERED;
+
+	if (c->v->observer)
+		sl_observer_settle(c->v->observer, done ? 0 : r, r == SL_VIEW_CONTINUE, c->existing_changed);
+}
+
+/* Returns the handler's result for a call that is no remembered one. */
+static int look_and_perform(struct sl_view_call *c)
+{
+	struct sl_observer *o = c->v->observer;
+	int r = classify(c), seen;
+
+	if (r < 0)
+		return r;
+	seen = o ? sl_observer_look(o, c->listener, c->n) : 0;
+	if (seen == SL_OBSERVER_SEEN && !c->changes)
+		return SL_VIEW_CONTINUE;
+	return seen < 0 ? seen : perform(c);
+}
+
+void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n)
+{
+	static struct sl_view_call call; /* too large for a stack; there is one at a time */
+	struct sl_view_call *c = &call;
+	int r = SL_VIEW_CONTINUE; /* what has no row the seccomp program had allowed, had nobody wanted to see it */
+
+	c->v = v;
+	c->listener = listener;
+	c->n = n;
+	c->row = sl_call_by_nr(n->data.nr);
+	c->tid = (pid_t)n->pid;
+	c->has_path[0] = c->has_path[1] = c->ctx_ready = c->changes = c->existing_changed = false;
+	c->reply_fd = -EBADF;
+	c->reply_cloexec = 0;
+	v->call = c;
+	if (!sl_behalf_proc_is_ours()) {
+		r = -EPERM;
+	} else if (!c->row) {
+		if (v->observer)
+			sl_observer_look(v->observer, listener, n);
+	} else {
+		c->op = sl_call_op(c->row, (const uint64_t *)n->data.args);
+		r = look_and_perform(c);
+	}
+	/* What was read of the caller was the caller's only if it still waits. */
+	sl_view_call_settle(c, r);
+	answer(c, r);
+	v->call = NULL;
+}

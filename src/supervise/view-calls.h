@@ -1,0 +1,240 @@
+/*
+ * view-calls.h - the copy-on-write view behind the calls of a command: what a notified call means on the
+ * view, who performs it, and what comes back.
+ *
+ * Each call of an op that has a handler (the table in view-calls.c) is either continued or performed here. It
+ * is continued where the real tree has the answer and the call only reads, or where what it changes is meant
+ * to stay real (terminals and character devices, the private temporary directory). Landlock withholds every
+ * other writing right from the command, so whatever a thread writes over a path meanwhile, a continued call
+ * changes nothing. Everything else is done on the view, on one copy of the arguments, and the result, the
+ * descriptor or the structure is handed back. Any error while deciding is the call's error.
+ *
+ * All of it runs in the notifier thread.
+ */
+#ifndef SL_SUPERVISE_VIEW_CALLS_H
+#define SL_SUPERVISE_VIEW_CALLS_H
+
+#include <limits.h>
+#include <linux/seccomp.h>
+
+#include "kernel/resolve.h"
+#include "kernel/tracee.h"
+#include "observe/observe.h"
+#include "policy/calls.h"
+#include "supervise/behalf.h"
+#include "view/handle.h"
+#include "view/view.h"
+#include "view/walk.h"
+
+/* A directory that is being listed from the view. */
+struct sl_view_listing {
+	struct sl_view_file *file;
+	pid_t tid; /* who began, with which descriptor */
+	int fd;
+	uint64_t pos;	 /* where the descriptor's own offset cannot be set, */
+	uint64_t offset; /* which then was this */
+	uint64_t stamp;	 /* of the last use */
+};
+
+/* One view behind one command. */
+struct sl_view_calls {
+	struct sl_view *view;
+	struct sl_view_file *root;
+	char *upper;		      /* canonical path */
+	dev_t proc_dev;
+	struct stat upper_parent;     /* its listing does not show the upper */
+	char *tmp_dir;		      /* canonical, or NULL: what is below it stays real */
+	struct sl_observer *observer; /* or NULL */
+	const struct sl_behalf *behalf;
+	struct sl_view_creds own; /* of this thread, for callers like us */
+	struct sl_creds *own_creds;
+	/* The last working directory or descriptor that was mapped: text of its link, and its node. */
+	char *mapped_text;
+	struct sl_vnode *mapped;
+	/* Files without a name that a link call may still give one, and the directories being listed. */
+	struct sl_view_file **unnamed;
+	size_t unnamed_len;
+	struct sl_view_listing *listings;
+	size_t listing_count;
+	uint64_t stamp;
+	struct sl_view_call *call; /* the one at hand */
+};
+
+/* One call. */
+struct sl_view_call {
+	struct sl_view_calls *v;
+	int listener;
+	const struct seccomp_notif *n;
+	const struct sl_call *row;
+	enum sl_op op;
+	pid_t tid;
+	bool has_path[2];
+	char path[2][PATH_MAX]; /* the path arguments, copied once */
+	struct sl_creds creds;	/* of a caller that is not like us */
+	struct sl_view_creds view_creds;
+	struct sl_view_ctx ctx; /* set up by sl_view_call_ctx() */
+	bool ctx_ready;
+	struct sl_view_trail trail;
+	int reply_fd;		/* with SL_VIEW_SEND_FD; closed by the router */
+	uint32_t reply_cloexec; /* O_CLOEXEC or 0 */
+	int open_flags;		/* of the open calls: O_*, mode, RESOLVE_* */
+	mode_t open_mode;
+	uint64_t open_resolve;
+	bool changes;	       /* the call is one that changes something, or opens for that */
+	bool existing_changed; /* something that was there differs now: no remembered open holds any more */
+};
+
+/* What a handler returns besides a value or an -errno: the call is continued; the descriptor reply_fd is the
+ * result; the handler has answered itself, and the call succeeded (subst: the process runs on). */
+#define SL_VIEW_CONTINUE (-6000)
+#define SL_VIEW_SEND_FD	 (-6001)
+#define SL_VIEW_ANSWERED (-6002)
+
+/* Where a path or a descriptor of the caller leads. */
+enum sl_place_kind {
+	SL_PLACE_VIEW, /* walk: an object of the view, or (with PARENT or CREATE) a free name in a directory
+			*/
+	SL_PLACE_PROC, /* an entry of procfs: text, an absolute path that means it to the caller */
+	SL_PLACE_OPEN, /* what only an open descriptor leads to: a pipe, a socket, a file without a name. text
+			* is the /proc/PID/fd/N or its like, to be opened as the caller */
+};
+struct sl_place {
+	enum sl_place_kind kind;
+	struct sl_vwalk walk;
+	bool moved;   /* the caller's own look-up would not arrive there */
+	bool changed; /* the object is not what the lower has: contents, attributes or links */
+	bool via_fd;  /* a magic link of the caller's own descriptor was followed to it: fd */
+	int fd;
+	char text[PATH_MAX];
+};
+#define SL_PLACE_INIT ((struct sl_place){.fd = -EBADF})
+void sl_place_release(struct sl_place *p);
+
+/* What a place of kind VIEW is part of. */
+enum sl_area {
+	SL_AREA_VIEW,	/* goes through the view */
+	SL_AREA_TMP,	/* below the private temporary directory: stays real */
+	SL_AREA_PSEUDO, /* sysfs, control groups and their like: readable only */
+};
+enum sl_area sl_place_area(const struct sl_view_calls *v, const struct sl_place *p);
+
+/* Is it a character device that is the real one? */
+bool sl_place_is_device(const struct sl_place *p);
+
+/* ---- set-up (view-setup.c) ---- */
+
+/* May a command use this character device while learning? Those that keep nothing. */
+bool sl_view_device_is_safe(dev_t rdev);
+
+/* Make the upper directory (see doc/architecture.md: which place is chosen): its canonical path, malloc'd. */
+int sl_view_upper_make(char **ret_path, struct sl_error *err);
+
+/* The Landlock ruleset of a command on a view: everything readable and executable, nothing writable but
+ * character devices, terminals and tmp_dir (or NULL). A descriptor, or -errno with err set. */
+int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err);
+
+/* A view of the whole tree with the upper at that path. The other strings are copied; observer and behalf
+ * stay the caller's. 0 or -errno with err set. */
+int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_observer *observer,
+		      const struct sl_behalf *behalf, struct sl_view_calls **ret, struct sl_error *err);
+void sl_view_calls_free(struct sl_view_calls *v); /* NULL is accepted. Removes what is in the upper */
+
+/* ---- the router (view-calls.c) ---- */
+
+/* Answer one notification. Never leaves it without an answer. */
+void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n);
+
+/* Has the view no change at all? */
+static inline bool sl_view_is_untouched(const struct sl_view_calls *v)
+{
+	return !sl_view_is_changed(v->view);
+}
+
+/* Path argument 0 or 1 into c->path, once. 0 or -errno. */
+int sl_view_call_path(struct sl_view_call *c, int which);
+
+/* The context of the caller: root, identity, umask (read only where with_umask). 0 or -errno. */
+int sl_view_call_ctx(struct sl_view_call *c, bool with_umask);
+
+/* Before the view is changed or asked: the context without a trail, and proof that the caller still waits. 0
+ * or -errno. */
+int sl_view_call_begin(struct sl_view_call *c, bool with_umask);
+
+/* Tell the observer the outcome: once, before the call is answered. The router does it for what a handler
+ * returns; a handler that answers itself calls it with SL_VIEW_ANSWERED or its -errno before. */
+void sl_view_call_settle(struct sl_view_call *c, int r);
+
+/* Must the call be performed on the view (or refused) rather than continued, when it only reads? */
+static inline bool sl_place_differs(const struct sl_place *p)
+{
+	return p->moved || p->changed;
+}
+
+/* ---- where things are (view-place.c) ---- */
+
+/* Where a path of the caller leads. at: AT_FDCWD or a descriptor of the caller. walk_flags: SL_VWALK_*.
+ * resolve: RESOLVE_* of openat2. With SL_VWALK_EMPTY, "" is the descriptor itself. 0 or -errno; on failure
+ * the place holds nothing, but moved says whether the caller's own look-up could have another answer. */
+int sl_view_locate(struct sl_view_call *c, int at, const char *path, int walk_flags, uint64_t resolve,
+		   struct sl_place *ret);
+
+/* The same for path argument 0 or 1 and its directory argument. */
+int sl_view_locate_arg(struct sl_view_call *c, int which, int walk_flags, struct sl_place *ret);
+
+/* What is behind a descriptor of the caller, or its working directory (AT_FDCWD). */
+int sl_view_locate_fd(struct sl_view_call *c, int fd, struct sl_place *ret);
+
+/* A canonical path of the real tree to the node that stands for it: paths in the upper are those of its
+ * objects. Used by the caller. -ENOENT where the view has it no more or it is none of the view's. */
+int sl_view_map(struct sl_view_calls *v, const char *real, struct sl_vnode **ret);
+
+/* The path that the view has for a node, in buf. dir and name: where it was met, or NULL. 0 or -ENOENT. */
+int sl_view_name(struct sl_vnode *n, const struct sl_vnode *dir, const char *name, char buf[PATH_MAX]);
+
+/* The observer's way to resolve: sl_resolve_with() on the view. *ret_native: the caller's own call arrives at
+ * the object too. */
+int sl_view_observe_resolve(void *arg, int dirfd, const char *path, const struct sl_resolve_opts *opts,
+			    struct sl_resolved *ret, bool *ret_native);
+
+/* Would the kernel, told to continue the call, do what the view has? */
+bool sl_place_is_native(const struct sl_view_call *c, const struct sl_place *p);
+
+/* After a walk with SL_VWALK_PARENT that ended at a name: look the name itself up. -ENOENT where it is free.
+ */
+int sl_view_look_up_last(struct sl_view_call *c, struct sl_place *p);
+
+/* Forget which directory was mapped last. */
+void sl_view_forget_mapped(struct sl_view_calls *v);
+
+/* ---- handlers, by family ---- */
+typedef int sl_view_handler(struct sl_view_call *c);
+sl_view_handler sl_view_do_open; /* view-open.c */
+sl_view_handler sl_view_do_truncate;
+sl_view_handler sl_view_do_mkdir; /* view-names.c */
+sl_view_handler sl_view_do_mknod;
+sl_view_handler sl_view_do_symlink;
+sl_view_handler sl_view_do_link;
+sl_view_handler sl_view_do_unlink;
+sl_view_handler sl_view_do_rename;
+sl_view_handler sl_view_do_stat; /* view-stat.c */
+sl_view_handler sl_view_do_access;
+sl_view_handler sl_view_do_readlink;
+sl_view_handler sl_view_do_statfs;
+sl_view_handler sl_view_do_getcwd; /* view-dir.c */
+sl_view_handler sl_view_do_getdents;
+sl_view_handler sl_view_do_exec; /* view-exec.c */
+sl_view_handler sl_view_do_chdir;
+sl_view_handler sl_view_do_attribute; /* view-attr.c */
+sl_view_handler sl_view_do_getxattr;
+
+/* An `at` for the view's calls out of a node, on the stack. */
+static inline struct sl_view_file sl_view_at(struct sl_vnode *dir)
+{
+	return (struct sl_view_file){.node = dir, .fd = -EBADF};
+}
+
+/* What is left of a path after the walk with SL_VWALK_PARENT, for a call relative to its directory. buf holds
+ * NAME_MAX + 3 bytes. */
+const char *sl_view_last(const struct sl_vwalk *w, char *buf);
+
+#endif

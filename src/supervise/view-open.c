@@ -1,0 +1,411 @@
+/*
+ * view-open.c - open, openat, openat2, creat and truncate on a view.
+ *
+ * What is opened by the view is handed over as a descriptor in the same step as the answer. Directories that
+ * the lower has are opened as themselves, also where the view changed what is in them, so that the caller's
+ * look-ups below them need nobody; those that only the view has are stood for by a directory of the upper.
+ */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "kernel/own-fd.h"
+#include "supervise/view-calls.h"
+#include "view/perm.h"
+
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+#define RESOLVE_KNOWN                                                                                        \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT | \
+	 RESOLVE_CACHED)
+#define UNNAMED_SWEEP 64
+
+static int send_fd(struct sl_view_call *c, int fd)
+{
+	if (fd < 0)
+		return fd;
+	c->reply_fd = fd;
+	c->reply_cloexec = c->open_flags & O_CLOEXEC ? O_CLOEXEC : 0;
+	return SL_VIEW_SEND_FD;
+}
+
+/* Open a descriptor of ours anew, with the caller's identity. */
+static int reopen_as_caller(struct sl_view_call *c, int fd, int flags)
+{
+	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
+	struct sl_identity *saved = NULL;
+	char link[SL_VSTORE_PROC];
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (other && sl_identity_assume(other, &saved) < 0)
+		return -EACCES;
+	r = open(sl_vstore_proc(fd, link), (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY);
+	if (r < 0)
+		r = -errno;
+	sl_identity_restore(saved);
+	return r;
+}
+
+static void note_refused(const struct sl_view_call *c, const char *what)
+{
+	SL_FREE char *text =
+	    sl_xasprintf("%s was refused while learning: it is not a file that could be kept apart", what);
+
+	if (c->v->observer)
+		sl_observer_note(c->v->observer, true, text);
+}
+
+/* ---- procfs and descriptors ---- */
+
+/* An entry of procfs. What is only read the caller opens itself. Entries of its own process (and its threads)
+ * may be written, as the run would: they are about the process alone. */
+static int open_proc(struct sl_view_call *c, const struct sl_place *p)
+{
+	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
+	struct sl_resolve_opts opts = {.flags = c->open_flags & O_NOFOLLOW ? SL_RESOLVE_NOFOLLOW : 0,
+				       .creds = c->v->observer ? sl_observer_caller(c->v->observer) : NULL};
+	pid_t own = sl_tracee_tgid(c->tid);
+	SL_FREE char *dir = NULL;
+	struct stat st;
+	int r;
+
+	if (!c->changes && !p->moved)
+		return SL_VIEW_CONTINUE;
+	r = sl_resolve_with(c->tid, AT_FDCWD, p->text, &opts, &at);
+	if (r < 0)
+		return r;
+	if (fstat(at.fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode) && c->changes)
+		return -EISDIR;
+	dir = sl_xasprintf("/proc/%d", (int)own);
+	if (!sl_path_within(at.path, dir) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+		note_refused(c, "writing below /proc");
+		return -EACCES;
+	}
+	if ((c->open_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	r = sl_view_call_begin(c, false);
+	return r < 0 ? r : send_fd(c, reopen_as_caller(c, at.fd, c->open_flags & ~O_TRUNC));
+}
+
+/* What only a descriptor leads to. The kernel judges it; but a file of the upper without a name is closed to
+ * the caller for writing, and is nobody else's. */
+static int open_unmapped(struct sl_view_call *c, const struct sl_place *p)
+{
+	SL_CLOSE int fd = -EBADF;
+	char real[PATH_MAX];
+	int r;
+
+	if (!p->moved)
+		return SL_VIEW_CONTINUE;
+	fd = open(p->text, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = (int)sl_fd_path(fd, real, sizeof(real));
+	if (r < 0)
+		return r;
+	if (!sl_path_within(real, c->v->upper) || sl_view_call_begin(c, false) < 0)
+		return -EACCES;
+	return send_fd(c, reopen_as_caller(c, fd, c->open_flags));
+}
+
+/* Through /proc/self/fd/N to a real file: who has it open for writing, because it inherited the descriptor,
+ * may have it again; it is the one place where it may write. -EAGAIN: it has not. The descriptor is looked at
+ * after it was taken, so that no other can be put under its number. */
+static int reopen_inherited(struct sl_view_call *c, const struct sl_place *p)
+{
+	SL_CLOSE int fd = sl_fd_take(c->tid, p->fd);
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (flags < 0 || flags & O_PATH || (flags & O_ACCMODE) == O_RDONLY)
+		return -EAGAIN;
+	return send_fd(c, reopen_as_caller(c, fd, c->open_flags));
+}
+
+/* ---- what stays real ---- */
+
+static int open_device(struct sl_view_call *c, const struct sl_place *p)
+{
+	struct sl_vnode *n = p->walk.node;
+
+	if (S_ISBLK(n->mode)) {
+		if (c->changes)
+			note_refused(c, "writing to a block device");
+		return c->changes || p->moved ? -EACCES : SL_VIEW_CONTINUE;
+	}
+	if ((c->open_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if (!p->moved)
+		return SL_VIEW_CONTINUE;
+	/* Behind a link that the command made. The caller's terminal is not ours to open. */
+	if (!sl_view_device_is_safe(n->rdev) || n->rdev == makedev(5, 0))
+		return -ENXIO;
+	return send_fd(c, reopen_as_caller(c, sl_vnode_lower_fd(n), c->open_flags));
+}
+
+static int make_in_tmp(struct sl_view_call *c, const struct sl_place *p)
+{
+	int dir = sl_vnode_lower_fd(p->walk.dir), fd;
+	mode_t mode = c->open_mode & ~c->ctx.umask & 07777;
+
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, p->walk.name, c->open_flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+	if (fd < 0)
+		return -errno;
+	if (fchmod(fd, mode) < 0) { /* our own umask may be another */
+		sl_close(fd);
+		return -EPERM;
+	}
+	return send_fd(c, fd);
+}
+
+/* Below the private temporary directory, by a way that only the view knows. */
+static int open_in_tmp(struct sl_view_call *c, const struct sl_place *p)
+{
+	int r;
+
+	if (!p->moved)
+		return SL_VIEW_CONTINUE;
+	if (c->open_flags & TMPFILE_BIT)
+		return -EOPNOTSUPP;
+	r = sl_view_call_begin(c, true);
+	if (r < 0)
+		return r;
+	if (!p->walk.node)
+		return make_in_tmp(c, p);
+	if ((c->open_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	return send_fd(c, reopen_as_caller(c, sl_vnode_lower_fd(p->walk.node), c->open_flags));
+}
+
+/* ---- the view ---- */
+
+static int open_dir(struct sl_view_call *c, const struct sl_place *p)
+{
+	struct sl_vnode *n = p->walk.node;
+	char name[SL_VSTORE_NAME], proc[SL_VSTORE_PROC];
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (c->open_flags & (O_NOATIME | O_NONBLOCK)), r, fd;
+
+	if (c->changes)
+		return (c->open_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) ? -EEXIST : -EISDIR;
+	r = sl_view_call_begin(c, false);
+	if (r == 0 && !(c->open_flags & O_PATH))
+		r = sl_vperm(&c->ctx, n, R_OK);
+	if (r < 0)
+		return r;
+	if (!p->moved && n->lower)
+		return SL_VIEW_CONTINUE;
+	if (!n->lower) {
+		fd = openat(c->v->view->store.fd, sl_vstore_name(n->obj, name), flags | O_NOFOLLOW);
+	} else {
+		fd = sl_vnode_lower_fd(n);
+		if (fd >= 0)
+			fd = open(sl_vstore_proc(fd, proc), flags);
+		else
+			errno = -fd;
+	}
+	return send_fd(c, fd < 0 ? -errno : fd);
+}
+
+/* An O_PATH descriptor cannot be handed over: one for reading is the next best. */
+static int open_reference(struct sl_view_call *c, const struct sl_place *p)
+{
+	SL_CLOSE int fd = sl_vnode_attr_fd(p->walk.node);
+	char proc[SL_VSTORE_PROC];
+	int opened;
+
+	if (c->open_flags & O_DIRECTORY)
+		return -ENOTDIR;
+	if (fd < 0)
+		return fd;
+	opened = open(sl_vstore_proc(fd, proc), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return send_fd(c, opened < 0 ? -errno : opened);
+}
+
+/* Has nobody but us the file open? A write lease is given only then. */
+static bool is_ours_alone(struct sl_view_calls *v, const struct sl_vnode *n)
+{
+	char name[SL_VSTORE_NAME];
+	SL_CLOSE int fd =
+	    openat(v->view->store.fd, sl_vstore_name(n->obj, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
+/* A file without a name lives as long as the caller can give it one: keep the view's file. */
+static void keep_unnamed(struct sl_view_calls *v, struct sl_view_file *f)
+{
+	size_t kept = 0;
+
+	if (v->unnamed_len && v->unnamed_len % UNNAMED_SWEEP == 0) {
+		for (size_t i = 0; i < v->unnamed_len; i++) {
+			if (sl_vnode_links(v->unnamed[i]->node) || is_ours_alone(v, v->unnamed[i]->node))
+				sl_view_close(v->unnamed[i]);
+			else
+				v->unnamed[kept++] = v->unnamed[i];
+		}
+		v->unnamed_len = kept;
+	}
+	v->unnamed = sl_xrealloc(v->unnamed, (v->unnamed_len + 1) * sizeof(struct sl_view_file *));
+	v->unnamed[v->unnamed_len++] = f;
+}
+
+/* Open by the view, relative to where the walk ended. */
+static int open_file(struct sl_view_call *c, const struct sl_place *p, struct sl_view_file **ret)
+{
+	const struct sl_vwalk *w = &p->walk;
+	struct sl_view_file at;
+	int flags = c->open_flags & ~O_CLOEXEC;
+
+	if (flags & TMPFILE_BIT) {
+		at = sl_view_at(w->node);
+		return sl_view_openat(&c->ctx, &at, ".", flags, c->open_mode, 0, ret);
+	}
+	if (w->dir && w->last == SL_VWALK_NORM) {
+		at = sl_view_at(w->dir);
+		return sl_view_openat(&c->ctx, &at, w->name, flags | O_NOFOLLOW, c->open_mode, 0, ret);
+	}
+	if (!w->node)
+		return -EISDIR;
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	at = sl_view_at(w->node);
+	return sl_view_reopen(&c->ctx, &at, flags & ~O_CREAT, ret);
+}
+
+static int open_on_view(struct sl_view_call *c, const struct sl_place *p)
+{
+	struct sl_vnode *there = p->walk.node;
+	bool had = there && there->obj;
+	struct sl_view_file *f;
+	int r = sl_view_call_begin(c, c->open_flags & (O_CREAT | TMPFILE_BIT)), fd;
+
+	if (r < 0)
+		return r;
+	r = open_file(c, p, &f);
+	if (r < 0)
+		return r;
+	if (there && !had && there->obj)
+		c->existing_changed = true;
+	fd = SL_TAKE_FD(f->fd);
+	if (c->open_flags & TMPFILE_BIT)
+		keep_unnamed(c->v, f);
+	else
+		sl_view_close(f);
+	return send_fd(c, fd);
+}
+
+/* A FIFO: without a peer the open would wait, which this thread may not. */
+static int open_fifo(struct sl_view_call *c, const struct sl_place *p)
+{
+	if (!c->changes && !p->moved && !p->changed)
+		return SL_VIEW_CONTINUE;
+	if ((c->open_flags & O_ACCMODE) != O_RDWR && !(c->open_flags & O_NONBLOCK))
+		return -ENXIO;
+	return open_on_view(c, p);
+}
+
+static int open_place(struct sl_view_call *c, const struct sl_place *p)
+{
+	const struct sl_vnode *n = p->walk.node;
+	int r;
+
+	if (p->kind == SL_PLACE_PROC)
+		return open_proc(c, p);
+	if (p->kind == SL_PLACE_OPEN)
+		return open_unmapped(c, p);
+	if (sl_place_area(c->v, p) == SL_AREA_TMP)
+		return open_in_tmp(c, p);
+	if (n && !(c->open_flags & O_PATH) && (S_ISCHR(n->mode) || S_ISBLK(n->mode)))
+		return open_device(c, p);
+	if (sl_place_is_native(c, p))
+		return SL_VIEW_CONTINUE;
+	if (c->changes && sl_place_area(c->v, p) == SL_AREA_PSEUDO) {
+		note_refused(c, "writing to a file system of the kernel's own");
+		return -EACCES;
+	}
+	if (n && sl_vnode_is_dir(n) && !(c->open_flags & TMPFILE_BIT))
+		return open_dir(c, p);
+	if (n && c->open_flags & O_PATH)
+		return open_reference(c, p);
+	if (n && S_ISFIFO(n->mode))
+		return open_fifo(c, p);
+	if (c->changes && p->via_fd && n && !n->obj && S_ISREG(n->mode)) {
+		r = reopen_inherited(c, p);
+		if (r != -EAGAIN)
+			return r;
+	}
+	return open_on_view(c, p);
+}
+
+int sl_view_do_open(struct sl_view_call *c)
+{
+	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
+	int flags = c->open_flags, walk = SL_VWALK_FOLLOW, r;
+
+	if (c->op == SL_OP_OPENAT2 && c->open_resolve & ~(uint64_t)RESOLVE_KNOWN)
+		return -EINVAL;
+	if (flags & TMPFILE_BIT &&
+	    ((flags & O_TMPFILE) != O_TMPFILE || flags & O_CREAT || !(flags & O_ACCMODE)))
+		return -EINVAL;
+	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return -EINVAL;
+	if (!(flags & TMPFILE_BIT) &&
+	    (flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)))
+		walk &= ~SL_VWALK_FOLLOW;
+	if (flags & O_CREAT && !(flags & O_PATH))
+		walk |= SL_VWALK_CREATE;
+	r = sl_view_call_path(c, 0);
+	if (r == 0)
+		r = sl_view_locate(
+		    c, c->row->dir_arg == SL_NO_ARG ? AT_FDCWD : (int)c->n->data.args[c->row->dir_arg],
+		    c->path[0], walk, c->op == SL_OP_OPENAT2 ? c->open_resolve : 0, &p);
+	if (r < 0)
+		return p.moved || c->changes ? r : SL_VIEW_CONTINUE;
+	return open_place(c, &p);
+}
+
+int sl_view_do_truncate(struct sl_view_call *c)
+{
+	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
+	off_t length = (off_t)c->n->data.args[1];
+	struct sl_view_file at, *f;
+	bool had;
+	int r;
+
+	if (length < 0)
+		return -EINVAL;
+	r = sl_view_locate_arg(c, 0, SL_VWALK_FOLLOW, &p);
+	if (r < 0)
+		return r;
+	if (p.kind != SL_PLACE_VIEW)
+		return p.kind == SL_PLACE_PROC || p.moved ? -EACCES : SL_VIEW_CONTINUE;
+	if (sl_place_area(c->v, &p) == SL_AREA_TMP)
+		return p.moved ? -EACCES : SL_VIEW_CONTINUE;
+	if (sl_place_area(c->v, &p) == SL_AREA_PSEUDO)
+		return -EACCES;
+	r = sl_view_call_begin(c, false);
+	if (r < 0)
+		return r;
+	had = p.walk.node->obj;
+	if (p.walk.dir && p.walk.last == SL_VWALK_NORM) {
+		at = sl_view_at(p.walk.dir);
+		r = sl_view_truncate(&c->ctx, &at, p.walk.name, length);
+	} else {
+		at = sl_view_at(p.walk.node);
+		r = sl_view_reopen(&c->ctx, &at, O_WRONLY, &f);
+		if (r == 0) {
+			r = ftruncate(f->fd, length) < 0 ? -errno : 0;
+			sl_view_close(f);
+		}
+	}
+	if (!had && p.walk.node->obj)
+		c->existing_changed = true;
+	return r;
+}

@@ -1,0 +1,273 @@
+/*
+ * view-setup.c - what a view needs before the command starts: the upper directory, the Landlock ruleset, the
+ * context of the calls.
+ *
+ * The ruleset is what makes learning harmless whatever the supervisor does: with it the command can write
+ * only to character devices that keep nothing on a disk, to terminals, and below its private temporary
+ * directory.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "kernel/capabilities.h"
+#include "kernel/landlock.h"
+#include "supervise/view-calls.h"
+
+#define DEV_DEPTH   3
+#define READ_RIGHTS (SL_LL_EXECUTE | SL_LL_READ_FILE | SL_LL_READ_DIR)
+#define DEV_RIGHTS  (SL_LL_READ_FILE | SL_LL_WRITE_FILE | SL_LL_TRUNCATE | SL_LL_IOCTL_DEV)
+
+/* ---- the upper ---- */
+
+struct choice {
+	char *path;
+	uint64_t room;
+	bool in_memory;
+};
+
+/* Take a directory that can be written into the choice if it is better than what was found before. */
+static void consider(const char *path, struct choice *best)
+{
+	SL_FREE char *canonical = path && path[0] == '/' ? realpath(path, NULL) : NULL;
+	struct statfs fs;
+	uint64_t room;
+	bool in_memory;
+
+	if (!canonical || access(canonical, W_OK | X_OK) < 0 || statfs(canonical, &fs) < 0)
+		return;
+	in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+	room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+	if (best->path &&
+	    (in_memory > best->in_memory || (in_memory == best->in_memory && room <= best->room)))
+		return;
+	free(best->path);
+	best->path = SL_TAKE_PTR(canonical);
+	best->room = room;
+	best->in_memory = in_memory;
+}
+
+int sl_view_upper_make(char **ret_path, struct sl_error *err)
+{
+	const char *home = getenv("HOME");
+	SL_FREE char *cache = home ? sl_xasprintf("%s/.cache", home) : NULL;
+	SL_FREE char *path = NULL;
+	struct choice best = {0};
+
+	consider(getenv("TMPDIR"), &best);
+	consider("/var/tmp", &best);
+	consider(getenv("XDG_CACHE_HOME") ? getenv("XDG_CACHE_HOME") : cache, &best);
+	if (!best.path || best.in_memory)
+		consider("/tmp", &best);
+	if (!best.path)
+		return sl_error_set(err, ENOENT,
+				    "there is no directory to keep the command's changes in: "
+				    "TMPDIR can name one");
+	path = sl_xasprintf("%s/sandlock-view-XXXXXX", strcmp(best.path, "/") ? best.path : "");
+	free(best.path);
+	if (!mkdtemp(path) || chmod(path, 0711) < 0) /* who changes its identity executes what it has made */
+		return sl_error_errno(err, errno, "cannot make a directory for the command's changes (%s)",
+				      sl_esc(path));
+	*ret_path = SL_TAKE_PTR(path);
+	return 0;
+}
+
+/* ---- the ruleset ---- */
+
+struct rules {
+	int fd;
+	uint64_t handled;
+};
+
+static int add(const struct rules *r, int path_fd, uint64_t rights)
+{
+	return path_fd < 0 ? -errno : sl_landlock_add_path(r->fd, path_fd, rights & r->handled);
+}
+
+/* Character devices that a command may use while learning: those that keep nothing. The others lead to disks
+ * and flash memory, to the kernel's own memory, or change the machine (include/linux/major.h, devices.txt).
+ */
+bool sl_view_device_is_safe(dev_t rdev)
+{
+	unsigned int major_nr = major(rdev), minor_nr = minor(rdev);
+
+	switch (major_nr) {
+	case 1: /* null, zero, full, random, urandom */
+		return minor_nr == 3 || minor_nr == 5 || (minor_nr >= 7 && minor_nr <= 9);
+	case 4: /* terminals */
+	case 5:
+	case 13: /* input */
+	case 14: /* sound */
+	case 29: /* frame buffers */
+	case 81: /* video */
+	case 116:
+	case 166: /* serial lines */
+	case 188:
+	case 195: /* graphics */
+	case 226:
+		return true;
+	default:
+		return major_nr >= 136 && major_nr <= 143; /* pseudo-terminals */
+	}
+}
+
+/* A rule for each such device below a directory on the file system dev. */
+static int add_devices(const struct rules *r, int dir, dev_t dev, int depth)
+{
+	int list = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SL_CLOSEDIR DIR *d = list < 0 ? NULL : fdopendir(list);
+	const struct dirent *e;
+	int error = 0;
+
+	if (!d) {
+		sl_close(list);
+		return 0; /* closed to us, so to the command */
+	}
+	while (error == 0 && (e = readdir(d))) {
+		SL_CLOSE int fd = -EBADF;
+		struct stat st;
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		fd = openat(dir, e->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			continue;
+		if (S_ISCHR(st.st_mode) && sl_view_device_is_safe(st.st_rdev))
+			error = add(r, fd, DEV_RIGHTS);
+		else if (S_ISDIR(st.st_mode) && st.st_dev == dev && depth < DEV_DEPTH)
+			error = add_devices(r, fd, dev, depth + 1);
+	}
+	return error;
+}
+
+static int add_all(const struct rules *r, const char *tmp_dir)
+{
+	SL_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SL_CLOSE int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SL_CLOSE int pts = open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SL_CLOSE int tmp = tmp_dir ? open(tmp_dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+	struct stat st;
+	int e = add(r, root, READ_RIGHTS);
+
+	if (e == 0 && dev >= 0 && fstat(dev, &st) == 0)
+		e = add_devices(r, dev, st.st_dev, 0);
+	if (e == 0 && pts >= 0) /* new ones too */
+		e = add(r, pts, DEV_RIGHTS);
+	if (e == 0 && tmp_dir)
+		e = add(r, tmp, r->handled & ~(SL_LL_MAKE_CHAR | SL_LL_MAKE_BLOCK));
+	return e;
+}
+
+int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err)
+{
+	int abi = sl_landlock_abi(), r;
+	/* Without TRUNCATE a file could be cut to nothing, without REFER moved: nothing may be left out. */
+	struct sl_landlock_masks masks = sl_landlock_masks(abi, disabled | SL_PROTECT_ABSTRACT_UNIX);
+	SL_CLOSE int fd = -EBADF;
+
+	if (abi < 3)
+		return sl_error_set(err, ENOTSUP,
+				    "this kernel's Landlock (ABI %d) cannot keep a command from cutting "
+				    "files: learn needs ABI 3 (Linux 6.2), or --in-place",
+				    abi);
+	masks.net = 0;
+	fd = sl_landlock_create(&masks);
+	if (fd < 0)
+		return sl_error_errno(err, -fd, "cannot make a Landlock ruleset");
+	r = add_all(&(struct rules){.fd = fd, .handled = masks.fs}, tmp_dir);
+	if (r < 0)
+		return sl_error_errno(err, -r, "cannot add a rule to a Landlock ruleset");
+	return SL_TAKE_FD(fd);
+}
+
+/* ---- the context ---- */
+
+static int open_view(struct sl_view_calls *v, struct sl_error *err)
+{
+	SL_CLOSE int lower = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SL_CLOSE int upper = open(v->upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	SL_FREE char *parent = sl_path_dirname(v->upper);
+	struct stat st;
+	int r;
+
+	if (stat("/proc/self", &st) == 0)
+		v->proc_dev = st.st_dev;
+	if (lower < 0 || upper < 0 || stat(parent, &v->upper_parent) < 0)
+		return sl_error_errno(err, errno, "cannot open %s", sl_esc(v->upper));
+	r = sl_view_new(lower, upper, &v->view);
+	if (r == 0)
+		r = sl_view_root(v->view, &v->root);
+	if (r == 0)
+		r = sl_view_hide(v->view, v->upper);
+	return r < 0 ? sl_error_errno(err, -r, "cannot make a view of the file system") : 0;
+}
+
+static int read_own_identity(struct sl_view_calls *v, struct sl_error *err)
+{
+	int r;
+
+	v->own_creds = sl_xcalloc(1, sizeof(*v->own_creds));
+	r = sl_tracee_creds((pid_t)syscall(__NR_gettid), v->own_creds);
+	if (r < 0)
+		return sl_error_errno(err, -r, "cannot read my own identity");
+	v->own = (struct sl_view_creds){
+	    .uid = v->own_creds->fsuid,
+	    .gid = v->own_creds->fsgid,
+	    .groups = v->own_creds->groups,
+	    .groups_len = (size_t)v->own_creds->group_count,
+	    .caps = v->own_creds->cap_effective & sl_capabilities_kept, /* as the command has them */
+	};
+	return 0;
+}
+
+int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_observer *observer,
+		      const struct sl_behalf *behalf, struct sl_view_calls **ret, struct sl_error *err)
+{
+	struct sl_view_calls *v = sl_xcalloc(1, sizeof(*v));
+	int r;
+
+	v->upper = sl_xstrdup(upper);
+	v->tmp_dir = tmp_dir ? sl_xstrdup(tmp_dir) : NULL;
+	v->observer = observer;
+	v->behalf = behalf;
+	r = open_view(v, err);
+	if (r == 0)
+		r = read_own_identity(v, err);
+	if (r < 0) {
+		sl_view_calls_free(v);
+		return r;
+	}
+	if (observer)
+		sl_observer_set_view(observer,
+				     &(struct sl_observer_view){sl_view_observe_resolve, v, v->upper});
+	*ret = v;
+	return 0;
+}
+
+void sl_view_calls_free(struct sl_view_calls *v)
+{
+	if (!v)
+		return;
+	if (v->observer)
+		sl_observer_set_view(v->observer, &(struct sl_observer_view){0});
+	sl_view_forget_mapped(v);
+	for (size_t i = 0; i < v->unnamed_len; i++)
+		sl_view_close(v->unnamed[i]);
+	for (size_t i = 0; i < v->listing_count; i++)
+		sl_view_close(v->listings[i].file);
+	free(v->unnamed);
+	free(v->listings);
+	sl_view_close(v->root);
+	sl_view_free(v->view);
+	free(v->own_creds);
+	free(v->upper);
+	free(v->tmp_dir);
+	free(v);
+}

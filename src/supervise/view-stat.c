@@ -1,0 +1,181 @@
+/*
+ * view-stat.c - stat, access, readlink and statfs on a view: answered from what the view shows where that is
+ * not what the caller would find by itself.
+ */
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include "supervise/view-calls.h"
+
+/* Kernel structures, whatever the libc makes of them. */
+static int write_stat(const struct sl_view_call *c, uint64_t addr, const struct stat *st)
+{
+	/* struct stat of the libc is the kernel's on 64-bit architectures. */
+	return sl_tracee_write(c->tid, addr, st, sizeof(*st));
+}
+
+static struct statx_timestamp timestamp(const struct timespec *t)
+{
+	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
+}
+
+/* The object's own statx, what the view shows over it. */
+static int write_statx(const struct sl_view_call *c, struct sl_vnode *n, const struct stat *st)
+{
+	SL_CLOSE int fd = sl_vnode_attr_fd(n);
+	struct statx x = {0};
+
+	if (fd < 0)
+		return fd;
+	if (syscall(__NR_statx, fd, "", AT_EMPTY_PATH, (unsigned int)c->n->data.args[3] | STATX_BASIC_STATS,
+		    &x) < 0)
+		return -errno;
+	x.stx_nlink = (uint32_t)st->st_nlink;
+	x.stx_uid = st->st_uid;
+	x.stx_gid = st->st_gid;
+	x.stx_mode = (uint16_t)st->st_mode;
+	x.stx_ino = st->st_ino;
+	x.stx_size = (uint64_t)st->st_size;
+	x.stx_blocks = (uint64_t)st->st_blocks;
+	x.stx_atime = timestamp(&st->st_atim);
+	x.stx_mtime = timestamp(&st->st_mtim);
+	x.stx_ctime = timestamp(&st->st_ctim);
+	x.stx_rdev_major = major(st->st_rdev);
+	x.stx_rdev_minor = minor(st->st_rdev);
+	x.stx_dev_major = major(st->st_dev);
+	x.stx_dev_minor = minor(st->st_dev);
+	return sl_tracee_write(c->tid, c->n->data.args[4], &x, sizeof(x));
+}
+
+static unsigned int flags_arg(const struct sl_view_call *c)
+{
+	return c->row->flags_arg == SL_NO_ARG ? 0 : (unsigned int)c->n->data.args[c->row->flags_arg];
+}
+
+/* The object that a reading call is about. 0; or what to answer: SL_VIEW_CONTINUE where the caller finds the
+ * same. */
+static int find_object(struct sl_view_call *c, unsigned int at_flags, struct sl_place *p)
+{
+	int walk = c->row->nofollow || at_flags & AT_SYMLINK_NOFOLLOW ? 0 : SL_VWALK_FOLLOW, r;
+
+	if (at_flags & AT_EMPTY_PATH)
+		walk |= SL_VWALK_EMPTY;
+	if (c->row->path_arg == SL_NO_ARG ||
+	    (at_flags & AT_EMPTY_PATH && !c->n->data.args[c->row->path_arg])) /* a null path, Linux 6.11 */
+		r = sl_view_locate_fd(c, (int)c->n->data.args[c->row->dir_arg], p);
+	else
+		r = sl_view_locate_arg(c, 0, walk, p);
+	if (r < 0)
+		return p->moved ? r : SL_VIEW_CONTINUE;
+	if (p->kind == SL_PLACE_VIEW)
+		return sl_place_differs(p) ? 0 : SL_VIEW_CONTINUE;
+	return SL_VIEW_CONTINUE;
+}
+
+int sl_view_do_stat(struct sl_view_call *c)
+{
+	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
+	bool is_statx = c->n->data.nr == __NR_statx;
+	struct stat st;
+	int r = find_object(c, flags_arg(c), &p), arg;
+
+	if (r == 0)
+		r = sl_view_call_begin(c, false);
+	if (r < 0)
+		return r;
+	r = sl_vnode_stat(p.walk.node, &st);
+	if (r < 0)
+		return r;
+	if (is_statx)
+		return write_statx(c, p.walk.node, &st);
+	arg = c->row->path_arg == SL_NO_ARG ? 1 : c->row->path_arg + 1;
+	return write_stat(c, c->n->data.args[arg], &st);
+}
+
+/* access(2) asks for the real identity. */
+static int real_identity(struct sl_view_call *c)
+{
+	struct sl_creds creds;
+	int r;
+
+	if (!c->v->observer || !sl_observer_caller(c->v->observer)) {
+		c->view_creds.uid = c->v->own_creds->uid;
+		c->view_creds.gid = c->v->own_creds->gid;
+		return 0;
+	}
+	r = sl_tracee_creds(c->tid, &creds);
+	if (r < 0)
+		return r;
+	c->view_creds.uid = creds.uid;
+	c->view_creds.gid = creds.gid;
+	if (creds.uid != 0)
+		c->view_creds.caps = 0;
+	return 0;
+}
+
+int sl_view_do_access(struct sl_view_call *c)
+{
+	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
+	unsigned int flags = flags_arg(c);
+	int mode = (int)c->n->data.args[c->row->mode_arg], r;
+	struct sl_view_file at;
+
+	if (flags & ~(unsigned int)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	/* What Landlock withholds it does not let access() know: the caller may be told what is so for it. */
+	r = find_object(c, flags, &p);
+	if (r == 0)
+		r = sl_view_call_begin(c, false);
+	if (r == 0 && !(flags & AT_EACCESS))
+		r = real_identity(c);
+	if (r < 0)
+		return r;
+	at = sl_view_at(p.walk.node);
+	return sl_view_accessat(&c->ctx, &at, "", mode, AT_EMPTY_PATH);
+}
+
+int sl_view_do_readlink(struct sl_view_call *c)
+{
+	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
+	int first = c->row->path_arg + 1, r;
+	size_t size = (size_t)(int)c->n->data.args[first + 1];
+	char text[PATH_MAX];
+	struct sl_view_file at;
+	ssize_t len;
+
+	if ((int)c->n->data.args[first + 1] <= 0)
+		return -EINVAL;
+	r = find_object(c, AT_EMPTY_PATH, &p);
+	if (r == 0)
+		r = sl_view_call_begin(c, false);
+	if (r < 0)
+		return r;
+	if (!S_ISLNK(p.walk.node->mode))
+		return c->path[0][0] ? -EINVAL : -ENOENT;
+	at = sl_view_at(p.walk.node);
+	len = sl_view_readlinkat(&c->ctx, &at, "", text, SL_MIN(size, sizeof(text)));
+	if (len < 0)
+		return (int)len;
+	r = sl_tracee_write(c->tid, c->n->data.args[first], text, (size_t)len);
+	return r < 0 ? r : (int)len;
+}
+
+int sl_view_do_statfs(struct sl_view_call *c)
+{
+	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
+	struct sl_view_file at;
+	struct statfs fs;
+	int r = find_object(c, 0, &p);
+
+	if (r == 0)
+		r = sl_view_call_begin(c, false);
+	if (r < 0)
+		return r;
+	at = sl_view_at(p.walk.node);
+	r = sl_view_statfs(&c->ctx, &at, "", AT_EMPTY_PATH, &fs);
+	return r < 0 ? r : sl_tracee_write(c->tid, c->n->data.args[1], &fs, sizeof(fs));
+}
