@@ -100,6 +100,8 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	int error;
 
 	if (n->view) {
+		if (n->measure)
+			measure(n, notif);
 		sl_view_calls_notify(n->view, listener, notif);
 		return;
 	}
