@@ -61,6 +61,14 @@ void sl_forward_tcp_free(struct sl_forward_tcp *s)
 	free(s);
 }
 
+bool sl_forward_tcp_is_silent(const struct sl_forward_tcp *s)
+{
+	char byte;
+
+	return s->state == STATE_QUERY && !s->done &&
+	       recv(s->client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 struct pollfd sl_forward_tcp_poll(const struct sl_forward_tcp *s)
 {
 	struct pollfd p = {.fd = s->upstream, .events = POLLOUT};

@@ -17,6 +17,9 @@ struct sl_forward_tcp;
 struct sl_forward_tcp *sl_forward_tcp_new(int client, const struct sl_nameserver *server);
 void sl_forward_tcp_free(struct sl_forward_tcp *s);
 
+/* Has the client not sent anything yet? */
+bool sl_forward_tcp_is_silent(const struct sl_forward_tcp *s);
+
 /* What to wait for. */
 struct pollfd sl_forward_tcp_poll(const struct sl_forward_tcp *s);
 

@@ -7,8 +7,8 @@
  * asked. Both ends are bounded: what exceeds the bounds is dropped, as a busy nameserver would, and the
  * program asks again.
  *
- * Other users of the machine can reach the fronts too. UDP queries from ports that were not admitted are not
- * read further; what comes over TCP could ask no more than the program can.
+ * Other users of the machine can reach the fronts too. What comes from a port that was not admitted is not
+ * answered.
  *
  * The lock is held over fronts and admitted ports, which the caller's thread adds to. Fronts stay to the end.
  */
@@ -53,12 +53,13 @@ struct sl_forward {
 	int wake; /* eventfd */
 	struct front *fronts[FRONTS_MAX];
 	size_t front_count;
-	uint8_t admitted[(UINT16_MAX + 1) / 8]; /* bits: UDP ports */
+	uint8_t admitted[2][(UINT16_MAX + 1) / 8]; /* bits: ports of UDP, of TCP */
 
 	/* The thread's own. */
 	struct ask *asks[ASKS_MAX];
 	size_t ask_count;
 	struct sl_forward_tcp *sessions[SESSIONS_MAX];
+	struct sl_nameserver clients[SESSIONS_MAX]; /* who is at the other end of each */
 	size_t session_count;
 	uint8_t msg[SL_DNS_MESSAGE_MAX];
 };
@@ -112,13 +113,14 @@ static uint16_t port_of(const struct sl_nameserver *a)
 	return ntohs(a->any.sa_family == AF_INET ? a->in.sin_port : a->in6.sin6_port);
 }
 
-static bool is_admitted(struct sl_forward *f, const struct sl_nameserver *client)
+static bool is_admitted(struct sl_forward *f, int type, const struct sl_nameserver *client)
 {
 	uint16_t port = port_of(client);
+	const uint8_t *bits = f->admitted[type == SOCK_STREAM];
 	bool is;
 
 	pthread_mutex_lock(&f->lock);
-	is = f->admitted[port / 8] & 1U << port % 8;
+	is = bits[port / 8] & 1U << port % 8;
 	pthread_mutex_unlock(&f->lock);
 	return is;
 }
@@ -164,7 +166,8 @@ static void take_queries(struct sl_forward *f, const struct front *front)
 
 		if (n < 0)
 			return;
-		if (!is_admitted(f, &a.client) || sl_dns_query_parse(msg, (size_t)n, &a.asked) < 0)
+		if (!is_admitted(f, SOCK_DGRAM, &a.client) ||
+		    sl_dns_query_parse(msg, (size_t)n, &a.asked) < 0)
 			continue;
 		if (!sl_names_may_ask(f->names, &a.asked)) {
 			answer_without(&a, SL_DNS_NXDOMAIN);
@@ -197,14 +200,17 @@ static bool take_reply(struct sl_forward *f, const struct ask *a)
 
 static void take_connection(struct sl_forward *f, const struct front *front)
 {
-	int fd = accept4(front->tcp, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sl_nameserver client = {.len = sizeof(client.in6)};
+	int fd = accept4(front->tcp, &client.any, &client.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;
-	if (f->session_count < SESSIONS_MAX)
-		f->sessions[f->session_count++] = sl_forward_tcp_new(fd, &front->server);
-	else
+	if (f->session_count == SESSIONS_MAX) {
 		sl_close(fd);
+		return;
+	}
+	f->clients[f->session_count] = client;
+	f->sessions[f->session_count++] = sl_forward_tcp_new(fd, &front->server);
 }
 
 static void serve_asks(struct sl_forward *f)
@@ -223,11 +229,14 @@ static void serve_sessions(struct sl_forward *f)
 	for (size_t i = f->session_count; i-- > 0;) {
 		struct sl_forward_tcp *s = f->sessions[i];
 
-		if (sl_forward_tcp_serve(s, f->names) &&
+		/* The connection is there before its end is admitted, but nothing is written to it before. */
+		if ((sl_forward_tcp_is_silent(s) ||
+		     (is_admitted(f, SOCK_STREAM, &f->clients[i]) && sl_forward_tcp_serve(s, f->names))) &&
 		    sl_forward_tcp_active_ms(s) + IDLE_MS > sl_forward_now_ms())
 			continue;
 		sl_forward_tcp_free(s);
 		f->sessions[i] = f->sessions[--f->session_count];
+		f->clients[i] = f->clients[f->session_count];
 	}
 }
 
@@ -393,13 +402,18 @@ int sl_forward_stand_in(struct sl_forward *f, const struct sl_nameserver *server
 int sl_forward_admit(struct sl_forward *f, int fd)
 {
 	struct sl_nameserver name = {.len = sizeof(name.in6)};
+	int type = SOCK_DGRAM;
+	socklen_t size = sizeof(type);
 	uint16_t port;
+	uint8_t *byte;
 
-	if (getsockname(fd, &name.any, &name.len) < 0)
+	if (getsockname(fd, &name.any, &name.len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
 		return -errno;
 	port = port_of(&name);
+	byte = &f->admitted[type == SOCK_STREAM][port / 8];
 	pthread_mutex_lock(&f->lock);
-	f->admitted[port / 8] = (uint8_t)(f->admitted[port / 8] | 1U << port % 8);
+	*byte = (uint8_t)(*byte | 1U << port % 8);
 	pthread_mutex_unlock(&f->lock);
 	return 0;
 }

@@ -17,7 +17,7 @@ void sl_forward_free(struct sl_forward *f); /* ends the thread; NULL is fine */
 int sl_forward_stand_in(struct sl_forward *f, const struct sl_nameserver *server, int family, int type,
 			struct sl_nameserver *ret);
 
-/* Answer queries from this UDP socket's address. 0 or -errno. */
+/* Answer queries from this socket's address. 0 or -errno. */
 int sl_forward_admit(struct sl_forward *f, int fd);
 
 /* See sl_resolver_stands_for(). */

@@ -355,3 +355,14 @@ int sl_resolver_check_query(struct sl_resolver *r, const void *msg, size_t len, 
 	}
 	return 0;
 }
+
+bool sl_resolver_is_side_door(const char *path)
+{
+	static const char *const doors[] = {"/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve",
+					    "/run/systemd/resolve/io.systemd.Resolve.Monitor"};
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(doors); i++)
+		if (!strcmp(path, doors[i]))
+			return true;
+	return false;
+}

@@ -54,8 +54,8 @@ bool sl_resolver_is_nameserver(struct sl_resolver *r, const struct sockaddr *add
 int sl_resolver_stand_in(struct sl_resolver *r, const struct sockaddr *addr, socklen_t len, int type,
 			 struct sl_nameserver *ret);
 
-/* After a UDP socket was connected to the stand-in and before the program knows: queries from its address
- * (and from no other user's of this machine) are answered. 0 or -errno. */
+/* After a socket was connected to the stand-in (or its connection is under way), and before the program
+ * knows: queries from its address, and from no other of this machine, are answered. 0 or -errno. */
 int sl_resolver_admit(struct sl_resolver *r, int fd);
 
 /* The nameserver behind a stand-in's address, in the same family: for a program that looks at where an answer
@@ -72,5 +72,9 @@ int sl_resolver_check_query(struct sl_resolver *r, const void *msg, size_t len, 
  * waits. */
 int sl_resolver_look_up(struct sl_resolver *r, const struct sl_strv *hosts, void (*done)(void *arg),
 			void *arg);
+
+/* Does a server listen under this canonical path that looks up any name for anybody (nscd, systemd-resolved)?
+ * The C library goes on to plain DNS where it cannot connect. */
+bool sl_resolver_is_side_door(const char *path);
 
 #endif

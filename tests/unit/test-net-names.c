@@ -175,7 +175,7 @@ START_TEST(reverse)
 	ck_assert(may_ask(n, "4.2.0.192.in-addr.arpa"));
 	ck_assert(!may_ask(n, "5.2.0.192.in-addr.arpa"));
 	ck_assert(!may_ask(n, "4.2.0.192.x.in-addr.arpa"));
-	ck_assert(!may_ask(n, ".in-addr.arpa" + 1));
+	ck_assert(!may_ask(n, "in-addr.arpa"));
 	sl_names_add_hosts(n, "2001:db8::ab a.example\n", 23);
 	ck_assert(may_ask(n, "b.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"));
 	ck_assert(!may_ask(n, "b.b.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"));

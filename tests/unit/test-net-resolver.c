@@ -199,8 +199,7 @@ static int program_socket(struct sl_resolver *r, int family, int type)
 		    sl_resolver_stand_in(r, (struct sockaddr *)&mapped, sizeof(mapped), type, &to), 0);
 	ck_assert_int_eq(to.any.sa_family, family);
 	ck_assert_int_eq(connect(fd, &to.any, to.len), 0);
-	if (type == SOCK_DGRAM)
-		ck_assert_int_eq(sl_resolver_admit(r, fd), 0);
+	ck_assert_int_eq(sl_resolver_admit(r, fd), 0);
 	return fd;
 }
 
@@ -257,6 +256,7 @@ START_TEST(strangers)
 	struct sl_resolver *r = start(false);
 	struct sockaddr_in a = ns_addr();
 	SL_CLOSE int mine = -EBADF, other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	SL_CLOSE int stream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sl_nameserver to;
 	struct sl_dns_query q;
 	uint8_t msg[SL_DNS_QUERY_MAX];
@@ -272,6 +272,11 @@ START_TEST(strangers)
 	ck_assert_uint_eq(ask(mine, "x.example"), SL_DNS_NXDOMAIN);
 	ck_assert_uint_eq(asked(NULL), 0);
 	ck_assert_int_lt(recv(other, msg, sizeof(msg), MSG_DONTWAIT), 0);
+	ck_assert_int_eq(sl_resolver_stand_in(r, (struct sockaddr *)&a, sizeof(a), SOCK_STREAM, &to), 0);
+	ck_assert_int_eq(connect(stream, &to.any, to.len), 0);
+	ck_assert_int_eq(send(stream, "\0\x1d", 2, 0), 2);
+	ck_assert_int_le(recv(stream, msg, 1, 0), 0);
+	ck_assert_uint_eq(asked(NULL), 0);
 	finish(r);
 }
 END_TEST
