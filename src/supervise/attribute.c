@@ -43,13 +43,6 @@
 #include "supervise/behalf.h"
 #include "supervise/change.h"
 
-#ifndef PIPEFS_MAGIC
-#define PIPEFS_MAGIC 0x50495045
-#endif
-#ifndef HUGETLBFS_MAGIC
-#define HUGETLBFS_MAGIC 0x958458f6
-#endif
-
 /* A rename while the object is named is no reason to refuse, unless it goes on and on. */
 #define NAME_TRIES 8
 
@@ -187,46 +180,6 @@ static int find(struct request *q)
 	return q->change.form == SL_BY_PATH ? find_by_path(q) : find_by_fd(q);
 }
 
-static bool nsec_valid(const struct timespec *t)
-{
-	return t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT ||
-	       (t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
-}
-
-/* What the kernel says of these arguments for this kind of object, whoever asks. */
-static int check_sense(const struct sl_change *c, mode_t type)
-{
-	switch (c->op) {
-	case SL_OP_UTIMES:
-		return c->now || (nsec_valid(&c->times[0]) && nsec_valid(&c->times[1])) ? 0 : -EINVAL;
-	case SL_OP_CHMOD:
-		return S_ISLNK(type) ? -EOPNOTSUPP : 0;
-	case SL_OP_INODE_FLAGS:
-		/* To a device's driver the request may mean anything. */
-		return !c->request || S_ISREG(type) || S_ISDIR(type) ? 0 : -ENOTTY;
-	default:
-		return 0;
-	}
-}
-
-static bool never_had_name(const struct sl_resolved *object, const struct stat *st)
-{
-	struct statfs fs;
-
-	if (!object->anonymous || fstatfs(object->fd, &fs) < 0)
-		return false;
-	switch ((unsigned long)fs.f_type) {
-	case PIPEFS_MAGIC:
-	case SOCKFS_MAGIC:
-		return true;
-	case TMPFS_MAGIC:
-	case HUGETLBFS_MAGIC:
-		return !st->st_nlink && S_ISREG(st->st_mode) && !strncmp(object->path, "/memfd:", 7);
-	default:
-		return false;
-	}
-}
-
 /* The mount of an object that has no name any more must be one that its last name leads to: names in other
  * mount namespaces look alike. */
 static bool on_named_mount(const struct sl_resolved *object)
@@ -274,60 +227,13 @@ static int decide(struct request *q, const struct stat *st)
 	if (r < 0)
 		return -EACCES;
 	if (object->anonymous)
-		return never_had_name(object, st) ? 0 : -EACCES;
+		return sl_change_is_nameless(object, st) ? 0 : -EACCES;
 	/* With other links it is not gone: it is somewhere else, under a name that nobody told us. */
 	if (object->deleted && (st->st_nlink || !on_named_mount(object)))
 		return -EACCES;
 	if (!sl_policy_allows_attributes(policy, object->path) || is_implicit(policy, object->path))
 		return -EACCES;
 	return 0;
-}
-
-/* The calls of which the descriptor's own form needs no detour. -errno. */
-static int act_on_open(const struct sl_change *c, int fd)
-{
-	int r;
-
-	switch (c->op) {
-	case SL_OP_SETXATTR:
-		r = fsetxattr(fd, c->xattr, c->value, c->value_size, c->xattr_flags);
-		break;
-	case SL_OP_REMOVEXATTR:
-		r = fremovexattr(fd, c->xattr);
-		break;
-	default:
-		if (!c->request)
-			return sl_fd_setattr(fd, c->attr, c->attr_size);
-		r = ioctl(fd, c->request, c->attr);
-		break;
-	}
-	return r < 0 ? -errno : 0;
-}
-
-static int act(const struct sl_change *c, int fd, bool reopened)
-{
-	switch (c->op) {
-	case SL_OP_CHMOD:
-		return sl_fd_chmod(fd, c->mode);
-	case SL_OP_CHOWN:
-		return sl_fd_chown(fd, c->uid, c->gid);
-	case SL_OP_UTIMES:
-		return sl_fd_utimes(fd, c->now ? NULL : c->times);
-	default:
-		break;
-	}
-	if (c->form == SL_BY_FD && !reopened)
-		return act_on_open(c, fd);
-	if (c->request)
-		return -EACCES; /* an ioctl needs the open file */
-	switch (c->op) {
-	case SL_OP_SETXATTR:
-		return sl_fd_setxattr(fd, c->xattr, c->value, c->value_size, c->xattr_flags);
-	case SL_OP_REMOVEXATTR:
-		return sl_fd_removexattr(fd, c->xattr);
-	default:
-		return sl_fd_setattr(fd, c->attr, c->attr_size);
-	}
 }
 
 static int handle(struct request *q, int listener, const struct sl_call *call)
@@ -347,14 +253,14 @@ static int handle(struct request *q, int listener, const struct sl_call *call)
 		return -EACCES; /* nobody hears it */
 	if (fstat(q->object.fd, &st) < 0)
 		return -EACCES;
-	r = check_sense(&q->change, st.st_mode);
+	r = sl_change_check(&q->change, st.st_mode);
 	if (r == 0)
 		r = decide(q, &st);
 	if (r < 0)
 		return r;
 	if (sl_identity_assume(&q->creds, &saved) < 0)
 		return -EACCES;
-	r = act(&q->change, q->object.fd, q->reopened);
+	r = sl_change_apply(&q->change, q->object.fd, q->reopened);
 	sl_identity_restore(saved);
 	return r;
 }

@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <utime.h>
 
 #include "base/macros.h"
+#include "kernel/own-fd.h"
 #include "kernel/tracee.h"
 
 #ifndef __NR_setxattrat
@@ -23,6 +27,12 @@
 #endif
 #ifndef __NR_file_setattr
 #define __NR_file_setattr 469
+#endif
+#ifndef PIPEFS_MAGIC
+#define PIPEFS_MAGIC 0x50495045
+#endif
+#ifndef HUGETLBFS_MAGIC
+#define HUGETLBFS_MAGIC 0x958458f6
 #endif
 #define FILE_ATTR_SIZE_VER0 24 /* struct file_attr, Linux 6.17 */
 
@@ -268,4 +278,90 @@ int sl_change_copy(const struct seccomp_notif *n, const struct sl_call *call, st
 	}
 	r = copy_what(n, call, ret);
 	return r < 0 ? r : copy_path(n, call, ret, empty);
+}
+
+static bool nsec_valid(const struct timespec *t)
+{
+	return t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT ||
+	       (t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
+}
+
+int sl_change_check(const struct sl_change *c, mode_t type)
+{
+	switch (c->op) {
+	case SL_OP_UTIMES:
+		return c->now || (nsec_valid(&c->times[0]) && nsec_valid(&c->times[1])) ? 0 : -EINVAL;
+	case SL_OP_CHMOD:
+		return S_ISLNK(type) ? -EOPNOTSUPP : 0;
+	case SL_OP_INODE_FLAGS:
+		/* To a device's driver the request may mean anything. */
+		return !c->request || S_ISREG(type) || S_ISDIR(type) ? 0 : -ENOTTY;
+	default:
+		return 0;
+	}
+}
+
+bool sl_change_is_nameless(const struct sl_resolved *object, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (!object->anonymous || fstatfs(object->fd, &fs) < 0)
+		return false;
+	switch ((unsigned long)fs.f_type) {
+	case PIPEFS_MAGIC:
+	case SOCKFS_MAGIC:
+		return true;
+	case TMPFS_MAGIC:
+	case HUGETLBFS_MAGIC:
+		return !st->st_nlink && S_ISREG(st->st_mode) && !strncmp(object->path, "/memfd:", 7);
+	default:
+		return false;
+	}
+}
+
+/* The calls of which the descriptor's own form needs no detour. -errno. */
+static int act_on_open(const struct sl_change *c, int fd)
+{
+	int r;
+
+	switch (c->op) {
+	case SL_OP_SETXATTR:
+		r = fsetxattr(fd, c->xattr, c->value, c->value_size, c->xattr_flags);
+		break;
+	case SL_OP_REMOVEXATTR:
+		r = fremovexattr(fd, c->xattr);
+		break;
+	default:
+		if (!c->request)
+			return sl_fd_setattr(fd, c->attr, c->attr_size);
+		r = ioctl(fd, c->request, c->attr);
+		break;
+	}
+	return r < 0 ? -errno : 0;
+}
+
+int sl_change_apply(const struct sl_change *c, int fd, bool reopened)
+{
+	switch (c->op) {
+	case SL_OP_CHMOD:
+		return sl_fd_chmod(fd, c->mode);
+	case SL_OP_CHOWN:
+		return sl_fd_chown(fd, c->uid, c->gid);
+	case SL_OP_UTIMES:
+		return sl_fd_utimes(fd, c->now ? NULL : c->times);
+	default:
+		break;
+	}
+	if (c->form == SL_BY_FD && !reopened)
+		return act_on_open(c, fd);
+	if (c->request)
+		return -EACCES; /* an ioctl needs the open file */
+	switch (c->op) {
+	case SL_OP_SETXATTR:
+		return sl_fd_setxattr(fd, c->xattr, c->value, c->value_size, c->xattr_flags);
+	case SL_OP_REMOVEXATTR:
+		return sl_fd_removexattr(fd, c->xattr);
+	default:
+		return sl_fd_setattr(fd, c->attr, c->attr_size);
+	}
 }

@@ -10,9 +10,11 @@
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
+#include "kernel/resolve.h"
 #include "policy/calls.h"
 
 /* The kernel takes no larger structure from any caller: a page. */
@@ -52,5 +54,19 @@ struct sl_change {
  * where the caller's memory is closed to us. Release *ret in either case. */
 int sl_change_copy(const struct seccomp_notif *n, const struct sl_call *call, struct sl_change *ret);
 void sl_change_release(struct sl_change *c);
+
+/* What the kernel says of these arguments for this type of object (S_IFMT of mode), whoever asks. 0 or
+ * -errno. */
+int sl_change_check(const struct sl_change *c, mode_t mode);
+
+/* Is the object a pipe, a socket or a memfd: one that never had a name, whose attributes are its holders' to
+ * change?
+ */
+bool sl_change_is_nameless(const struct sl_resolved *object, const struct stat *st);
+
+/* Do it on the object behind a descriptor of ours, with the identity of the calling thread. reopened: fd is
+ * O_PATH although the caller's was not. 0 or -errno; -EACCES where only the caller's own open file would do.
+ */
+int sl_change_apply(const struct sl_change *c, int fd, bool reopened);
 
 #endif

@@ -14,15 +14,31 @@
 #include "kernel/seccomp.h"
 
 static sl_view_handler *const handlers[] = {
-    [SL_OP_OPEN] = sl_view_do_open,	    [SL_OP_OPENAT2] = sl_view_do_open,
-    [SL_OP_CREAT] = sl_view_do_open,	    [SL_OP_TRUNCATE] = sl_view_do_truncate,
-    [SL_OP_MKDIR] = sl_view_do_mkdir,	    [SL_OP_MKNOD] = sl_view_do_mknod,
-    [SL_OP_SYMLINK] = sl_view_do_symlink,   [SL_OP_LINK] = sl_view_do_link,
-    [SL_OP_UNLINK] = sl_view_do_unlink,	    [SL_OP_RMDIR] = sl_view_do_unlink,
-    [SL_OP_RENAME] = sl_view_do_rename,	    [SL_OP_STAT] = sl_view_do_stat,
-    [SL_OP_ACCESS] = sl_view_do_access,	    [SL_OP_READLINK] = sl_view_do_readlink,
-    [SL_OP_STATFS] = sl_view_do_statfs,	    [SL_OP_GETCWD] = sl_view_do_getcwd,
+    [SL_OP_OPEN] = sl_view_do_open,
+    [SL_OP_OPENAT2] = sl_view_do_open,
+    [SL_OP_CREAT] = sl_view_do_open,
+    [SL_OP_TRUNCATE] = sl_view_do_truncate,
+    [SL_OP_MKDIR] = sl_view_do_mkdir,
+    [SL_OP_MKNOD] = sl_view_do_mknod,
+    [SL_OP_SYMLINK] = sl_view_do_symlink,
+    [SL_OP_LINK] = sl_view_do_link,
+    [SL_OP_UNLINK] = sl_view_do_unlink,
+    [SL_OP_RMDIR] = sl_view_do_unlink,
+    [SL_OP_RENAME] = sl_view_do_rename,
+    [SL_OP_STAT] = sl_view_do_stat,
+    [SL_OP_ACCESS] = sl_view_do_access,
+    [SL_OP_READLINK] = sl_view_do_readlink,
+    [SL_OP_STATFS] = sl_view_do_statfs,
+    [SL_OP_GETCWD] = sl_view_do_getcwd,
     [SL_OP_GETDENTS] = sl_view_do_getdents,
+    [SL_OP_CHMOD] = sl_view_do_attribute,
+    [SL_OP_CHOWN] = sl_view_do_attribute,
+    [SL_OP_UTIMES] = sl_view_do_attribute,
+    [SL_OP_SETXATTR] = sl_view_do_attribute,
+    [SL_OP_REMOVEXATTR] = sl_view_do_attribute,
+    [SL_OP_INODE_FLAGS] = sl_view_do_attribute,
+    [SL_OP_GETXATTR] = sl_view_do_getxattr,
+    [SL_OP_LISTXATTR] = sl_view_do_getxattr,
 };
 
 #define OPEN_WRITES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
@@ -256,7 +272,8 @@ void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 {
 	static struct sl_view_call call; /* too large for a stack; there is one at a time */
 	struct sl_view_call *c = &call;
-	int r = SL_VIEW_CONTINUE; /* what has no row the seccomp program had allowed, had nobody wanted to see it */
+	int r = SL_VIEW_CONTINUE; /* what has no row the seccomp program had allowed, had nobody wanted to see
+				     it */
 
 	c->v = v;
 	c->listener = listener;

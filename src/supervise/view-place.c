@@ -581,8 +581,12 @@ int sl_view_observe_resolve(void *arg, int dirfd, const char *path, const struct
 	if (r == 0 && p.kind == SL_PLACE_PROC && p.moved)
 		return sl_resolve_with(c->tid, AT_FDCWD, p.text, opts, ret);
 	*ret_native = r < 0 || sl_place_is_native(c, &p);
-	if (*ret_native)
-		return sl_resolve_with(c->tid, dirfd, path, opts, ret);
+	if (*ret_native) {
+		r = sl_resolve_with(c->tid, dirfd, path, opts, ret);
+		if (r == 0 && sl_path_within(ret->path, v->upper)) /* it has no name any more */
+			ret->deleted = ret->anonymous = true;
+		return r;
+	}
 	*ret = SL_RESOLVED_INIT;
 	ret->name[0] = '\0';
 	r = fill_resolved(&p, opts->flags & SL_RESOLVE_PARENT, ret);
