@@ -4,6 +4,7 @@
  */
 #include "cmd/profile-look.h"
 
+#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,9 @@
 #include "cmd/program.h"
 #include "profile/check.h"
 #include "profile/keys.h"
+
+/* So many objects below a directory are looked at for device nodes. */
+#define DEVICE_SEARCH_MAX 100000
 
 /* The path with "~" as $HOME; malloc'd. */
 static char *expand(const char *path)
@@ -59,7 +63,32 @@ static bool leaves(const char *path, const char *dir, SL_UNUSED void *arg)
 	return false;
 }
 
-const struct sl_look sl_profile_look = {.is_file = is_file, .leaves = leaves};
+static bool is_device(const char *path, SL_UNUSED void *arg)
+{
+	SL_FREE char *full = expand(path);
+	struct stat st;
+
+	return stat(full, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+static void devices(const char *dir, struct sl_strv *ret, SL_UNUSED void *arg)
+{
+	SL_FREE char *full = expand(dir);
+	char *const roots[] = {full, NULL};
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	size_t objects = 0;
+	const FTSENT *e;
+
+	while (fts && objects++ < DEVICE_SEARCH_MAX && (e = fts_read(fts)))
+		if (e->fts_info == FTS_DEFAULT &&
+		    (S_ISCHR(e->fts_statp->st_mode) || S_ISBLK(e->fts_statp->st_mode)))
+			sl_strv_add(ret, e->fts_path);
+	if (fts)
+		fts_close(fts);
+}
+
+const struct sl_look sl_profile_look = {
+    .is_file = is_file, .leaves = leaves, .is_device = is_device, .devices = devices};
 
 static bool is_relative(const char *text)
 {

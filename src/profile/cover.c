@@ -123,6 +123,13 @@ static unsigned int gives_below(unsigned int keys, const char *path, int version
 	return keys;
 }
 
+/* Does write on this directory let the devices below it be controlled, as write on each would? */
+static bool gives_ioctl(const struct sl_cover_item *item)
+{
+	return item->keys & BIT(SL_FS_WRITE) &&
+	       (!strcmp(item->path, "/") || sl_path_within(item->path, "/dev"));
+}
+
 /* Length of the parent of the first len bytes of path; 0 above "/" and above a first component without it. */
 static size_t parent_length(const char *path, size_t len)
 {
@@ -145,6 +152,11 @@ unsigned int sl_cover_above(const struct sl_cover *c, const char *path, unsigned
 		unsigned int more = item ? gives_below(item->keys, path, version) & want & ~keys : 0;
 
 		if (!more || (is_own(path) && !is_own(item->path)))
+			continue;
+		if (more & BIT(SL_FS_WRITE) && version != 1 && !gives_ioctl(item) && look && look->is_device &&
+		    look->is_device(path, look->arg))
+			more &= ~BIT(SL_FS_WRITE);
+		if (!more)
 			continue;
 		if (look && look->leaves && look->leaves(path, item->path, look->arg))
 			continue;

@@ -7,12 +7,16 @@
 
 #include "profile/profile.h"
 
-/* What only the file system knows. Either function may be NULL: then it says no. */
+/* What only the file system knows. Each function may be NULL: then it says no. */
 struct sl_look {
 	/* Is there something at the entry's path that is no directory? */
 	bool (*is_file)(const char *path, void *arg);
 	/* Does path, which as text is below dir, lead out of it? */
 	bool (*leaves)(const char *path, const char *dir, void *arg);
+	/* Is it a device node? Writing to one is more than what write on a directory gives. */
+	bool (*is_device)(const char *path, void *arg);
+	/* Append the paths of the device nodes below dir. */
+	void (*devices)(const char *dir, struct sl_strv *ret, void *arg);
 	void *arg;
 };
 

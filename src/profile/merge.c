@@ -6,9 +6,11 @@
  */
 #include "profile/merge.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/path.h"
+#include "profile/destination.h"
 #include "profile/call-names.h"
 #include "profile/keys.h"
 
@@ -185,34 +187,89 @@ static void list_remove(struct sl_list *l, const char *text)
 	l->len = kept;
 }
 
-/* Ports: "*" stands alone, and a range absorbs what is in it. */
-static void settle_ports(struct sl_list *ports)
+/* The rule for every request that a destination lets through whole. */
+static char *any_request(const char *destination)
 {
-	size_t kept = 0;
+	char text[INET6_ADDRSTRLEN];
+	struct sl_destination d;
+	char *rule = NULL;
 
-	for (size_t i = 0; i < ports->len; i++) {
-		const char *text = ports->items[i].text;
-		char *end;
-		long low = strtol(text, &end, 10), high = *end == '-' ? strtol(end + 1, NULL, 10) : low;
-		bool within = strcmp(text, "*") != 0 && sl_list_contains(ports, "*");
+	sl_destination_parse(&d, destination);
+	if (!(d.protocols & SL_DESTINATION_TCP))
+		rule = NULL;
+	else if (d.host)
+		rule = sl_xasprintf("* %s", d.host);
+	else if (d.any || d.prefix != 128)
+		rule = sl_xstrdup("* *");
+	else if (IN6_IS_ADDR_V4MAPPED(&d.address))
+		rule = sl_xasprintf("* %s", inet_ntop(AF_INET, d.address.s6_addr + 12, text, sizeof(text)));
+	else
+		rule = sl_xasprintf("* [%s]", inet_ntop(AF_INET6, &d.address, text, sizeof(text)));
+	sl_destination_release(&d);
+	return rule;
+}
 
-		for (size_t j = 0; j < ports->len && !within && strcmp(text, "*") != 0; j++) {
-			char *other_end;
-			long a = strtol(ports->items[j].text, &other_end, 10);
-			long b = *other_end == '-' ? strtol(other_end + 1, NULL, 10) : a;
+/*
+ * A profile without rules for HTTP judges no request: what its network rules let through passes whole. Beside a profile
+ * that has some, the rules that say so are written.
+ */
+static void unite_requests(struct merge *m)
+{
+	struct sl_list *rules = &m->ret->http.allow;
+	bool some = rules->len > 0;
 
-			/* A port of 0 is one that the kernel picks: no part of a range. */
-			within = low && a && a <= low && high <= b && b - a > high - low;
+	for (size_t i = 0; i < m->count && some; i++) {
+		const struct sl_profile *p = &m->in[i];
+		bool everywhere = !p->network.allow.len && p->network.deny.len;
+		size_t before = rules->len;
+
+		if (p->http.allow.len)
+			continue;
+		if (everywhere)
+			sl_list_add(rules, "* *", 0);
+		for (size_t j = 0; j < p->network.allow.len; j++) {
+			SL_FREE char *rule = any_request(p->network.allow.items[j].text);
+
+			if (rule)
+				sl_list_add(rules, rule, 0);
 		}
-		ports->items[i].line = within;
+		if (rules->len == before)
+			continue;
+		sl_strv_take(m->notes,
+			     sl_xasprintf("added to http.allow every request that the network rules of %s let through: "
+					  "it has no rules for HTTP",
+					  p->file ? sl_esc(p->file) : "one of the profiles"));
 	}
-	for (size_t i = 0; i < ports->len; i++) {
-		if (ports->items[i].line)
-			free(ports->items[i].text);
-		else
-			ports->items[kept++] = ports->items[i];
+}
+
+/* Of what is the first profile's alone: say where another one differs, for that is lost. */
+static void note_differing(struct merge *m)
+{
+	static const char *const names[] = {"chroot", "on_exit", "on_error"};
+	static const enum sl_on_end defaults[] = {SL_END_UNSET, SL_END_COMMIT, SL_END_ABORT};
+
+	for (size_t n = 0; n < SL_ARRAY_LEN(names); n++) {
+		const struct sl_key *key = sl_key_find("filesystem", names[n]);
+
+		for (size_t i = 1; i < m->count && !m->learned; i++) {
+			const void *a = sl_key_value_const(key, &m->in[0]), *b = sl_key_value_const(key, &m->in[i]);
+			bool differs;
+
+			if (key->type == SL_KEY_STRING) {
+				const char *x = *(char *const *)a, *y = *(char *const *)b;
+
+				differs = x && y ? strcmp(x, y) != 0 : x != y;
+			} else {
+				enum sl_on_end x = *(const enum sl_on_end *)a, y = *(const enum sl_on_end *)b;
+
+				differs = (x ? x : defaults[n]) != (y ? y : defaults[n]);
+			}
+			if (differs)
+				sl_strv_take(m->notes, sl_xasprintf("filesystem.%s of %s differs: the first profile's holds",
+								    names[n],
+								    m->in[i].file ? sl_esc(m->in[i].file) : "another profile"));
+		}
 	}
-	ports->len = kept;
 }
 
 /* What one key of the result forbids another, so that it loads. */
@@ -224,8 +281,13 @@ static void settle(struct merge *m)
 	settle_exceptions(m, "allow", "deny");
 	settle_exceptions(m, "allow_bind", "deny_bind");
 	sl_call_list_absorb(&p->syscalls.allow);
-	settle_ports(&p->network.allow_bind);
-	settle_ports(&p->network.deny_bind);
+	sl_ports_absorb(&p->network.allow_bind);
+	sl_ports_absorb(&p->network.deny_bind);
+	sl_destinations_absorb(&p->network.allow);
+	sl_destinations_absorb(&p->network.deny);
+	sl_http_rules_absorb(&p->http.allow);
+	sl_http_rules_absorb(&p->http.deny);
+	sl_profile_sort(p);
 	if (sl_list_contains(&p->syscalls.extra_allow, group) &&
 	    sl_list_contains(&p->syscalls.extra_deny, group)) {
 		list_remove(&p->syscalls.extra_allow, group);
@@ -242,6 +304,17 @@ static void note_covered(struct merge *m, const char *grant, const char *text, c
 	sl_escape(&line, text, strlen(text));
 	sl_strbuf_addf(&line, "\" is covered by %s", deny);
 	sl_strv_take(m->notes, sl_strbuf_detach(&line));
+}
+
+static void warn_covered_rules(struct merge *m, const char *allow, const struct sl_list *allowed, const char *deny,
+			       const struct sl_list *denied, bool (*covers)(const char *wide, const char *narrow))
+{
+	for (size_t i = 0; i < allowed->len; i++)
+		for (size_t j = 0; j < denied->len; j++)
+			if (covers(denied->items[j].text, allowed->items[i].text)) {
+				note_covered(m, allow, allowed->items[i].text, deny);
+				break;
+			}
 }
 
 /* Name every grant that is the same as, or as a path below, something that is denied. */
@@ -262,17 +335,29 @@ static void warn_covered(struct merge *m)
 				note_covered(m, grant, path, "filesystem.deny");
 		}
 	sl_cover_release(&denied);
-	for (size_t i = 0; i < p->network.allow.len; i++)
-		if (sl_list_contains(&p->network.deny, p->network.allow.items[i].text))
+	for (size_t i = 0; i < p->network.allow.len && p->network.deny.len; i++)
+		if (sl_destinations_cover(&p->network.deny, p->network.allow.items[i].text))
 			note_covered(m, "network.allow", p->network.allow.items[i].text, "network.deny");
-	for (size_t i = 0; i < p->network.allow_bind.len; i++)
-		if (sl_list_contains(&p->network.deny_bind, p->network.allow_bind.items[i].text))
-			note_covered(m, "network.allow_bind", p->network.allow_bind.items[i].text,
-				     "network.deny_bind");
+	warn_covered_rules(m, "network.allow_bind", &p->network.allow_bind, "network.deny_bind",
+			   &p->network.deny_bind, sl_ports_cover);
+	warn_covered_rules(m, "http.allow", &p->http.allow, "http.deny", &p->http.deny, sl_http_rule_covers);
 	for (size_t i = 0; i < p->syscalls.allow.len; i++)
 		if (sl_list_contains(&p->syscalls.extra_deny, p->syscalls.allow.items[i].text))
 			note_covered(m, "syscalls.allow", p->syscalls.allow.items[i].text,
 				     "syscalls.extra_deny");
+}
+
+/* Version 1 lets the devices in a directory be controlled; write on the directory does so in /dev alone. */
+static void add_devices(struct sl_list *write, const char *dir, const struct sl_look *look)
+{
+	struct sl_strv devices = SL_STRV_INIT;
+
+	if (!look || !look->devices || !strcmp(dir, "/") || sl_path_within(dir, "/dev"))
+		return;
+	look->devices(dir, &devices, look->arg);
+	for (size_t i = 0; i < devices.len; i++)
+		sl_list_add(write, devices.items[i], 0);
+	sl_strv_release(&devices);
 }
 
 void sl_profile_to_v2(const struct sl_profile *src, const struct sl_look *look, struct sl_profile *ret)
@@ -296,6 +381,7 @@ void sl_profile_to_v2(const struct sl_profile *src, const struct sl_look *look, 
 			continue;
 		for (size_t j = 0; j < SL_ARRAY_LEN(directory_keys); j++)
 			sl_list_add(&to[directory_keys[j]], path, 0);
+		add_devices(&to[SL_FS_WRITE], path, look);
 	}
 }
 
@@ -320,7 +406,9 @@ static void merge_all(struct merge *m, const struct sl_profile *const *in)
 	for (size_t i = 0; i < SL_PROFILE_KEYS; i++)
 		if (sl_key_in_version(&sl_keys[i], version))
 			merge_key(m, &sl_keys[i]);
+	unite_requests(m);
 	merge_grants(m);
+	note_differing(m);
 	sl_profile_sort(m->ret);
 	settle(m);
 	warn_covered(m);

@@ -170,10 +170,13 @@ static void replace_text(struct sl_entry *e, const char *text)
  * NULL. */
 static char *directory_of_gone(const char *path, const struct sl_volatile_rules *r)
 {
-	SL_FREE char *below = sl_xstrdup(path);
+	SL_FREE char *below = NULL;
+	SL_STRBUF any = SL_STRBUF_INIT;
 
-	if (r->exists(path, r->arg))
+	/* Looking costs more than reading. */
+	if (!sl_volatile_stem(&any, path, NULL) || r->exists(path, r->arg))
 		return NULL;
+	below = sl_xstrdup(path);
 	for (;;) {
 		SL_FREE char *dir = sl_path_dirname(below);
 		SL_STRBUF stem = SL_STRBUF_INIT;

@@ -157,3 +157,24 @@ def test_P2_comments_survive(box, text, comments):
     found = result.stdout.splitlines()
     assert all(any(line.endswith(c) for line in found) for c in comments), result.describe()
     assert result.stdout.count("#") == text.count("#"), result.describe()
+
+
+def test_P2_what_is_the_first_ones_is_said_where_another_differs(box):
+    first = '[filesystem]\nchroot = "/a"\n[config]\nworkdir = "/w"\n'
+    result, files = merge(box, first, '[filesystem]\non_exit = "commit"\non_error = "keep"\n')
+    assert result.status == 0 and 'chroot = "/a"' in result.stdout and "on_error" not in result.stdout, result.describe()
+    assert result.messages == [f"sandlock: warning: filesystem.{k} of {files[1]} differs: the first profile's holds" for k in ("chroot", "on_error")]
+
+
+def test_P2_destinations_absorb(box):
+    result, files = merge(
+        box,
+        'version = 2\n[network]\nallow = ["10.0.0.0/8", "udp://a:53"]\n[http]\nallow = ["GET x/a"]\n',
+        'version = 2\n[network]\nallow = ["tcp://10.1.2.3:80", "a"]\ndeny = ["10.2.0.0/16"]\n',
+        'version = 2\n[network]\nallow = ["10.2.3.4"]\n[http]\nallow = ["GET x/*"]\n',
+    )
+    assert '[network]\nallow = [\n  "10.0.0.0/8",\n  "a",\n]\n' in result.stdout, result.describe()
+    assert '[http]\nallow = [\n  "* 10.1.2.3",\n  "* a",\n  "GET x/*",\n]\n' in result.stdout, result.describe()
+    assert [m for m in result.messages if f"network rules of {files[1]} let through" in m], result.describe()
+    denied, _ = merge(box, 'version = 2\n[network]\nallow = ["10.2.3.4:80"]\n', 'version = 2\n[network]\nallow = ["b"]\ndeny = ["10.2.0.0/16"]\n')
+    assert [m for m in denied.messages if 'network.allow "10.2.3.4:80" is covered by network.deny' in m], denied.describe()

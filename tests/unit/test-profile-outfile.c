@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -364,6 +365,38 @@ START_TEST(test_long_name)
 }
 END_TEST
 
+/* Is the file or directory of that name locked by somebody? */
+static bool is_locked(const char *name)
+{
+	SL_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+START_TEST(test_P2_lock)
+{
+	struct sl_error err = SL_ERROR_INIT;
+	int fd = -EBADF, other = -EBADF;
+
+	ck_assert_int_eq(mkdir("d", 0700), 0);
+	ck_assert_int_eq(symlink("d/p", "link"), 0);
+	/* What is not there yet: its directory, by a link that leads nowhere too. */
+	ck_assert_int_eq(sl_profile_lock("link", &fd, &err), 0);
+	ck_assert(fd >= 0 && is_locked("d") && !is_locked("."));
+	put("d/p", "x", 0600);
+	ck_assert_int_eq(sl_profile_lock("d/p", &other, &err), 0);
+	ck_assert(other >= 0 && is_locked("d/p"));
+	fd = sl_close(fd);
+	other = sl_close(other);
+	ck_assert(!is_locked("d") && !is_locked("d/p"));
+	/* What cannot be added to is not locked. */
+	ck_assert_int_eq(sl_profile_lock("/dev/null", &fd, &err), 0);
+	ck_assert_int_eq(sl_profile_lock("missing/p", &fd, &err), 0);
+	ck_assert_int_eq(fd, -EBADF);
+	ck_assert_int_eq(unlink("d/p"), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("profile-outfile");
@@ -385,6 +418,7 @@ int main(void)
 	tcase_add_test(tcase, test_devices);
 	tcase_add_test(tcase, test_without_tmpfile);
 	tcase_add_test(tcase, test_long_name);
+	tcase_add_test(tcase, test_P2_lock);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
