@@ -15,16 +15,21 @@
 #include "cmd/setup.h"
 #include "cmd/start.h"
 #include "kernel/landlock.h"
+#include "kernel/own-fd.h"
 #include "policy/calls.h"
+#include "profile/check.h"
 #include "profile/read.h"
 #include "sandlock.h"
 #include "supervise/sandbox.h"
+
+enum { NET_ALLOW, NET_DENY, NET_ALLOW_BIND, NET_DENY_BIND, NET_LISTS };
 
 struct run {
 	/* From the command line. */
 	struct sl_setup setup;
 	const char *profile_arg, *profile_file;
 	struct sl_list extra_deny, extra_allow;
+	struct sl_list net[NET_LISTS];
 	uint64_t degradable, disabled;
 	bool strict, explain;
 	int status_fd;
@@ -68,10 +73,14 @@ static const struct sl_option options[] = {
     {"status-fd", 0, SL_OPTION_DESCRIPTOR, "FD", false, SL_COMPLETE_NOTHING, offsetof(struct run, status_fd),
      "write start and end as JSON lines to FD"},
     LATER("fs-deny", 0, SL_OPTION_LIST, "PATH", "refuse PATH whatever else is granted"),
-    LATER("net-allow", 0, SL_OPTION_LIST, "DEST", "let the command reach DEST"),
-    LATER("net-deny", 0, SL_OPTION_LIST, "DEST", "every destination but DEST"),
-    LATER("net-allow-bind", 0, SL_OPTION_LIST, "PORTS", "let the command bind PORTS"),
-    LATER("net-deny-bind", 0, SL_OPTION_LIST, "PORTS", "every port but PORTS"),
+    {"net-allow", 0, SL_OPTION_LIST, "DEST", false, SL_COMPLETE_NOTHING, offsetof(struct run, net[NET_ALLOW]),
+     "let the command reach DEST"},
+    {"net-deny", 0, SL_OPTION_LIST, "DEST", false, SL_COMPLETE_NOTHING, offsetof(struct run, net[NET_DENY]),
+     "every destination but DEST"},
+    {"net-allow-bind", 0, SL_OPTION_LIST, "PORTS", false, SL_COMPLETE_NOTHING,
+     offsetof(struct run, net[NET_ALLOW_BIND]), "let the command bind PORTS"},
+    {"net-deny-bind", 0, SL_OPTION_LIST, "PORTS", false, SL_COMPLETE_NOTHING,
+     offsetof(struct run, net[NET_DENY_BIND]), "every port but PORTS"},
     LATER("http-allow", 0, SL_OPTION_LIST, "RULE", "allow these requests"),
     LATER("http-deny", 0, SL_OPTION_LIST, "RULE", "refuse these requests"),
     LATER("http-port", 0, SL_OPTION_LIST, "PORT", "port on which requests are judged"),
@@ -108,6 +117,8 @@ static void run_release(struct run *r)
 	sl_setup_release(&r->setup);
 	sl_list_release(&r->extra_deny);
 	sl_list_release(&r->extra_allow);
+	for (size_t i = 0; i < NET_LISTS; i++)
+		sl_list_release(&r->net[i]);
 	sl_profile_release(&r->profile);
 	sl_program_release(&r->program);
 	sl_policy_release(&r->policy);
@@ -186,6 +197,33 @@ static void apply_limits(struct run *r)
 		p->limits.processes = r->processes;
 }
 
+/* The destinations and ports of the command line, as the profile's. 0 or a status. */
+static int apply_network(struct run *r)
+{
+	static const char *const names[] = {"net-allow", "net-deny", "net-allow-bind", "net-deny-bind"};
+	struct sl_list *const lists[] = {&r->profile.network.allow, &r->profile.network.deny,
+					 &r->profile.network.allow_bind, &r->profile.network.deny_bind};
+
+	for (size_t i = 0; i < NET_LISTS; i++)
+		for (size_t j = 0; j < r->net[i].len; j++) {
+			const char *text = r->net[i].items[j].text, *expected;
+			bool port = i >= NET_ALLOW_BIND;
+
+			expected = port ? sl_ports_add(lists[i], text, 0)
+				   : i == NET_ALLOW ? sl_check_destination(text, 2)
+						    : sl_check_denied_destination(text, 2);
+			if (!expected && i == NET_DENY_BIND && !strcmp(text, "*"))
+				expected = "ports: binding is refused where no list allows it";
+			if (expected) {
+				sl_say("--%s: found \"%s\", expected %s", names[i], sl_esc(text), expected);
+				return SANDLOCK_STATUS_USAGE;
+			}
+			if (!port && !sl_list_contains(lists[i], text))
+				sl_list_add(lists[i], text, 0);
+		}
+	return 0;
+}
+
 /* The private directory, named in the command's environment. 0 or a status. */
 static int make_tmp_dir(struct run *r)
 {
@@ -213,6 +251,7 @@ static int build_policy(struct run *r)
 	    .cli_read = &r->setup.read,
 	    .cli_write = &r->setup.write,
 	    .landlock_abi = sl_landlock_abi(),
+	    .can_take = sl_fd_can_take(),
 	    .disabled = r->disabled,
 	};
 	struct sl_error err = SL_ERROR_INIT;
@@ -239,7 +278,6 @@ static void run_once(struct run *r, struct sl_outcome *ret, struct sl_error *err
 	    .extra_deny = &r->policy.extra_deny,
 	    .allow_sysv_ipc = r->policy.allow_sysv_ipc,
 	    .disabled = r->disabled,
-	    .no_network = true,
 	    .timeout_s = r->setup.timeout_s,
 	    .status_fd = r->status_fd,
 	    .tmp_dir = r->tmp_dir,
@@ -295,6 +333,8 @@ static int run_main(struct run *r, char **words)
 
 	if (!status)
 		status = apply_syscalls(r);
+	if (!status)
+		status = apply_network(r);
 	if (status)
 		return status;
 	sl_setup_apply(&r->setup, &r->profile);

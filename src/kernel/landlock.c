@@ -20,6 +20,7 @@
 
 #define CREATE_RULESET_VERSION (1U << 0)
 #define RULE_PATH_BENEATH      1
+#define RULE_NET_PORT	       2
 
 #define FS_ABI_1 ((SL_LL_MAKE_SYM << 1) - 1)
 
@@ -33,6 +34,11 @@ struct path_beneath_attr {
 	uint64_t allowed_access;
 	int32_t parent_fd;
 } __attribute__((packed));
+
+struct net_port_attr {
+	uint64_t allowed_access;
+	uint64_t port; /* host order */
+};
 
 const struct sl_protection_row sl_protections[] = {
     {"fs-refer", SL_PROTECT_FS_REFER, 2, false,
@@ -107,6 +113,15 @@ int sl_landlock_add_path(int ruleset_fd, int path_fd, uint64_t rights)
 	if (!rights)
 		return 0;
 	if (syscall(__NR_landlock_add_rule, ruleset_fd, RULE_PATH_BENEATH, &attr, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int sl_landlock_add_port(int ruleset_fd, uint16_t port, uint64_t rights)
+{
+	struct net_port_attr attr = {rights, port};
+
+	if (syscall(__NR_landlock_add_rule, ruleset_fd, RULE_NET_PORT, &attr, 0) < 0)
 		return -errno;
 	return 0;
 }

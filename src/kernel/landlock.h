@@ -76,6 +76,10 @@ int sl_landlock_create(const struct sl_landlock_masks *masks);
  * descriptor. Empty rights are no rule. 0 or -errno. */
 int sl_landlock_add_path(int ruleset_fd, int path_fd, uint64_t rights);
 
+/* Grant SL_LL_NET_* rights, which the ruleset handles, on a TCP port. Binding port 0 is binding one that the kernel picks.
+ * 0 or -errno. */
+int sl_landlock_add_port(int ruleset_fd, uint16_t port, uint64_t rights);
+
 /* Restrict the calling thread. Needs no_new_privs or CAP_SYS_ADMIN. 0 or -errno. Async-signal-safe. */
 int sl_landlock_restrict(int ruleset_fd);
 

@@ -17,6 +17,7 @@
 #include "kernel/tracee.h"
 #include "observe/cache.h"
 #include "observe/facts.h"
+#include "observe/network.h"
 #include "observe/observe.h"
 #include "policy/calls.h"
 
@@ -78,6 +79,7 @@ struct sl_observer {
 	struct sl_observer_options options;
 	char *tmp_dir;
 	struct sl_facts *facts;
+	struct sl_net_facts *net;
 	struct sl_call_set calls; /* that were seen, with options.calls */
 	struct sl_cache cache;
 	struct sl_memory_cache memory;
@@ -136,6 +138,9 @@ bool sl_event_explain(struct sl_event *e);
 /* Say that a call is not in [syscalls] allow (explain.c). */
 void sl_explain_unlisted(struct sl_observer *o, const struct seccomp_notif *n);
 
+/* Was this denial said already? From any thread (explain.c). */
+bool sl_explain_said(struct sl_observer *o, const char *text);
+
 /* One JSON line (trace.c). */
 void sl_event_trace(const struct sl_event *e, int outcome);
 
@@ -188,7 +193,6 @@ int sl_observe_rename(struct sl_event *e);    /* rename.c */
 int sl_observe_attribute(struct sl_event *e); /* attribute.c */
 int sl_observe_ioctl(struct sl_event *e);     /* attribute.c: device ioctl */
 int sl_observe_bind(struct sl_event *e);      /* socket.c */
-int sl_observe_connect(struct sl_event *e);   /* socket.c */
 int sl_observe_ipc(struct sl_event *e);	      /* socket.c */
 int sl_observe_exec(struct sl_event *e);      /* exec.c */
 

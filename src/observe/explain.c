@@ -33,15 +33,13 @@ static uint64_t hash_text(const char *text)
 }
 
 /* Was the text said already? A fixed table: a denial that was pushed out may be said again. */
-static bool said(struct sl_observer *o, const char *text)
+bool sl_explain_said(struct sl_observer *o, const char *text)
 {
 	uint64_t h = hash_text(text);
 	uint64_t *slot = &o->said[h >> 32 & (SL_SAID_SLOTS - 1)];
 
-	if (*slot == h)
-		return true;
-	*slot = h;
-	return false;
+	/* Workers say something too. */
+	return __atomic_exchange_n(slot, h, __ATOMIC_RELAXED) == h;
 }
 
 static void say(struct sl_event *e, size_t key, const char *grant)
@@ -58,7 +56,7 @@ static void say(struct sl_event *e, size_t key, const char *grant)
 	sl_strbuf_addstr(&tail, "\"\n");
 	sl_strbuf_addstr(&text, sl_event_program(e));
 	sl_strbuf_addstr(&text, sl_strbuf_str(&tail));
-	if (said(e->o, sl_strbuf_str(&text)))
+	if (sl_explain_said(e->o, sl_strbuf_str(&text)))
 		return;
 	fprintf(stderr, "sandlock: %s[%d]%s", sl_event_program(e), e->tid, sl_strbuf_str(&tail));
 }
@@ -136,7 +134,7 @@ void sl_explain_unlisted(struct sl_observer *o, const struct seccomp_notif *n)
 
 	e->tid = (pid_t)n->pid;
 	text = sl_xasprintf("%s%s", sl_event_program(e), tail);
-	if (sl_notif_valid(e->listener, n->id) && !said(o, text))
+	if (sl_notif_valid(e->listener, n->id) && !sl_explain_said(o, text))
 		fprintf(stderr, "sandlock: %s[%d]%s", sl_event_program(e), e->tid, tail);
 }
 

@@ -198,11 +198,6 @@ void sl_facts_sysv_ipc(struct sl_facts *f)
 	f->sysv_ipc = true;
 }
 
-void sl_facts_network(struct sl_facts *f)
-{
-	f->network = true;
-}
-
 size_t sl_facts_memory(const struct sl_facts *f)
 {
 	size_t bytes = sizeof(*f) + sl_intern_memory(&f->tree) + f->refer_cap * sizeof(*f->refers);

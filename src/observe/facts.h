@@ -52,7 +52,6 @@ void sl_facts_note(struct sl_facts *f, bool partial, const char *text);
 /* Flags. */
 void sl_facts_tmp_used(struct sl_facts *f);
 void sl_facts_sysv_ipc(struct sl_facts *f);
-void sl_facts_network(struct sl_facts *f);
 
 /* Bytes held. */
 size_t sl_facts_memory(const struct sl_facts *f);

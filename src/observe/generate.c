@@ -238,7 +238,7 @@ void sl_facts_to_profile(const struct sl_facts *f, struct sl_profile *profile, s
 	SL_FREE uint8_t *cover = sl_xcalloc(f->tree.count, 1);
 	SL_FREE uint8_t *held = sl_xcalloc(f->tree.count, 1);
 	SL_FREE uint8_t *uses = sl_survivors_uses(f);
-	struct sl_observation result = { .tmp_used = f->tmp_used, .partial = f->partial, .network_used = f->network };
+	struct sl_observation result = { .tmp_used = f->tmp_used, .partial = f->partial };
 	struct generate g = { .facts = f, .rights = rights, .cover = cover, .uses = uses, .held = held,
 			      .profile = profile, .result = &result };
 

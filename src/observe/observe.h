@@ -83,6 +83,14 @@ struct sl_opening {
 /* Append "KEY on PATH opens N objects that were not used: a, b, c". */
 void sl_opening_format(struct sl_strbuf *out, const struct sl_opening *o);
 
+/* What was done with a socket, or refused. From any thread. */
+struct sl_net_event;
+void sl_observer_net(struct sl_observer *o, const struct sl_net_event *e);
+
+/* The run is over: what it reached gets its names. names may be NULL. */
+struct sl_names;
+void sl_observer_net_settle(struct sl_observer *o, struct sl_names *names);
+
 /* How the summary and the caller see the observation. */
 struct sl_observation {
 	size_t used;	      /* distinct (right, object) pairs that were used */
@@ -91,7 +99,6 @@ struct sl_observation {
 	size_t count[SL_FS_KEY_COUNT]; /* entries by key */
 	bool tmp_used;
 	bool partial;	      /* something could not be seen or written; the notes say what */
-	bool network_used;    /* sockets were connected or bound: not in the profile yet */
 	struct sl_strv notes; /* warnings, one escaped line each; the same for the same facts */
 	struct sl_list some_runs[SL_FS_DENY]; /* after several runs: entries that not every one of them needed */
 	struct sl_opening *openings; /* most objects first */

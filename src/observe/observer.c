@@ -34,7 +34,6 @@ static handler_fn *const handlers[] = {
 	[SL_OP_INODE_FLAGS] = sl_observe_attribute,
 	[SL_OP_DEVICE_IOCTL] = sl_observe_ioctl,
 	[SL_OP_BIND] = sl_observe_bind,
-	[SL_OP_CONNECT] = sl_observe_connect,
 	[SL_OP_SYSV_IPC] = sl_observe_ipc,
 };
 
@@ -45,6 +44,7 @@ struct sl_observer *sl_observer_new(const struct sl_observer_options *options)
 	o->options = *options;
 	o->tmp_dir = options->tmp_dir ? sl_xstrdup(options->tmp_dir) : NULL;
 	o->facts = sl_facts_new();
+	o->net = sl_net_facts_new();
 	sl_cache_init(&o->cache);
 	return o;
 }
@@ -54,6 +54,7 @@ void sl_observer_free(struct sl_observer *o)
 	if (!o)
 		return;
 	sl_facts_free(o->facts);
+	sl_net_facts_free(o->net);
 	sl_memory_release(&o->memory);
 	free(o->tmp_dir);
 	free(o);
@@ -195,9 +196,23 @@ void sl_observer_run_done(struct sl_observer *o)
 	sl_facts_run_done(o->facts);
 }
 
+void sl_observer_net(struct sl_observer *o, const struct sl_net_event *e)
+{
+	if (o->options.explain)
+		sl_net_explain(o, e);
+	else
+		sl_net_facts_event(o->net, e);
+}
+
+void sl_observer_net_settle(struct sl_observer *o, struct sl_names *names)
+{
+	sl_net_facts_settle(o->net, names);
+}
+
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret)
 {
 	sl_facts_to_profile(o->facts, profile, ret);
+	sl_net_facts_to_profile(o->net, profile);
 	if (o->options.calls)
 		sl_used_calls_to_profile(&o->calls, profile);
 }

@@ -1,6 +1,6 @@
 /*
- * socket.c - bind and connect, and System V IPC. A socket bound to a path makes a file; everything else about sockets
- * is only remembered as "the network was used", which a profile does not hold yet.
+ * socket.c - bind to a path, which makes a file, and System V IPC. All else about sockets is done by the supervisor, which
+ * reports it (network.h).
  */
 #include <fcntl.h>
 #include <string.h>
@@ -61,13 +61,6 @@ static int bind_path(struct sl_event *e)
 	return 0;
 }
 
-static int use_network(struct sl_event *e)
-{
-	if (!e->o->options.explain)
-		sl_facts_network(e->o->facts);
-	return SL_NOTHING;
-}
-
 int sl_observe_bind(struct sl_event *e)
 {
 	union address a;
@@ -76,32 +69,7 @@ int sl_observe_bind(struct sl_event *e)
 
 	if (r < 0)
 		return r;
-	if (unix_path(e, &a, len))
-		return bind_path(e);
-	return a.any.sa_family == AF_INET || a.any.sa_family == AF_INET6 ? use_network(e) : SL_NOTHING;
-}
-
-int sl_observe_connect(struct sl_event *e)
-{
-	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
-	struct stat st;
-	union address a;
-	size_t len;
-	int r = read_address(e, &a, &len);
-
-	if (r < 0)
-		return r;
-	if (!unix_path(e, &a, len))
-		return a.any.sa_family == AF_UNSPEC || a.any.sa_family == AF_NETLINK ? SL_NOTHING : use_network(e);
-	r = sl_event_resolve_plain(e, e->raw[0], 0, &at);
-	if (r < 0)
-		return r;
-	if (fstat(at.fd, &st) < 0)
-		return -errno;
-	r = sl_may_access(e, at.fd, W_OK);
-	if (r < 0)
-		return r;
-	return S_ISSOCK(st.st_mode) ? use_network(e) : -ECONNREFUSED;
+	return unix_path(e, &a, len) ? bind_path(e) : SL_NOTHING;
 }
 
 int sl_observe_ipc(struct sl_event *e)

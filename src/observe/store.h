@@ -20,7 +20,7 @@ struct sl_facts {
 	struct sl_strv notes;
 	size_t notes_lost; /* said after the bound was reached */
 	uint32_t runs; /* that have ended */
-	bool partial, tmp_used, sysv_ipc, network;
+	bool partial, tmp_used, sysv_ipc;
 };
 
 /* The node of a canonical path, made where it is not held; SL_NODE_NONE for a path that cannot be held. */

@@ -24,10 +24,16 @@ void sl_summary_warnings(struct sl_strbuf *out, const struct sl_observation *o)
 			sl_opening_format(out, &o->openings[i]);
 			sl_strbuf_addch(out, '\n');
 		}
-	if (o->network_used)
-		sl_strbuf_addstr(out, "sandlock: warning: the command used the network, which the profile does not hold\n");
 	if (o->partial)
 		sl_strbuf_addstr(out, "sandlock: warning: the profile is partial\n");
+}
+
+static const char *add_count(struct sl_strbuf *out, const char *separator, size_t count, const char *what)
+{
+	if (!count)
+		return separator;
+	sl_strbuf_addf(out, "%s%zu %s", separator, count, what);
+	return ", ";
 }
 
 void sl_summary_format(struct sl_strbuf *out, const struct sl_observation *o, const struct sl_profile *p)
@@ -45,6 +51,9 @@ void sl_summary_format(struct sl_strbuf *out, const struct sl_observation *o, co
 		sl_strbuf_addf(out, "%sprivate temporary directory", separator);
 		separator = ", ";
 	}
+	separator = add_count(out, separator, p->network.allow.len, "destinations");
+	separator = add_count(out, separator, p->network.allow_bind.len, "ports");
+	separator = add_count(out, separator, p->network.unix_sockets.len, "sockets");
 	if (sl_list_contains(&p->syscalls.extra_allow, "sysv_ipc")) {
 		sl_strbuf_addf(out, "%ssysv_ipc", separator);
 		separator = ", ";

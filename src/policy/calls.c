@@ -113,14 +113,15 @@
 	C(fcntl,           NONE,         JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(ioctl,           DEVICE_IOCTL, JUDGE,      0,  N,  N,  N,  1,  N,  N, 0)                    \
 	/* sockets */                                                                                \
-	C(socket,          NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
-	C(socketpair,      NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
-	C(bind,            BIND,         ALLOW,      0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(socket,          SOCKET,       JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(socketpair,      SOCKET,       JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(bind,            BIND,         JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(connect,         CONNECT,      JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(listen,          LISTEN,       JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
-	C(sendto,          NONE,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
-	C(sendmsg,         NONE,         JUDGE,      0,  N,  N,  N,  2,  N,  N, 0)                    \
-	C(sendmmsg,        NONE,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
+	C(sendto,          SEND,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
+	C(sendmsg,         SEND,         JUDGE,      0,  N,  N,  N,  2,  N,  N, 0)                    \
+	C(sendmmsg,        SEND,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
+	C(setsockopt,      NONE,         JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* credentials */                                                                            \
 	C(setuid,          SETID,        ALLOW,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(setgid,          SETID,        ALLOW,      N,  N,  N,  N,  N,  N,  N, 0)                    \

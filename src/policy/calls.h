@@ -44,6 +44,8 @@ enum sl_op {
 	SL_OP_BIND,
 	SL_OP_CONNECT,
 	SL_OP_LISTEN,
+	SL_OP_SOCKET,	   /* family, type, protocol */
+	SL_OP_SEND,	   /* sendto, sendmsg, sendmmsg: flags in flags_arg */
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
 	SL_OP_SYSV_IPC,

@@ -16,9 +16,7 @@
  *
  * Without a listener (a sandbox inside another that already has one) what would have been notified is
  * refused: attribute calls with EACCES, acts on other processes with EPERM. An open that could only have
- * widened to /proc/self stays allowed, Landlock judges it; and internet sockets cannot be made at all,
- * because listen() binds an unbound one without asking Landlock, while an AF_UNIX server must be able to
- * listen.
+ * widened to /proc/self stays allowed, Landlock judges it. Sockets are judged in filter-net.c.
  */
 #include "policy/filter.h"
 
@@ -27,7 +25,6 @@
 #include <linux/audit.h>
 #include <linux/ioprio.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +35,13 @@
 
 #include "base/path.h"
 #include "policy/bpf.h"
+#include "policy/judge.h"
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define NATIVE_ARCH AUDIT_ARCH_AARCH64
 #endif
-
-#define SOCK_TYPE_BITS 0xfU /* the rest are SOCK_NONBLOCK and SOCK_CLOEXEC */
 
 /* Flags of unshare(2) that make no namespace. */
 #define UNSHARE_PLAIN (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
@@ -149,87 +145,6 @@ static void judge_openat2(struct sl_bpf *b, const struct sl_filter_plan *plan, c
 
 	(void)call;
 	sl_bpf_ret(b, notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
-}
-
-/* socket(family, type, protocol). Without network: AF_UNIX streams, whose connect is refused, and TCP, of
- * which connect is refused and Landlock withholds bind. A datagram socket needs neither to send. */
-static void judge_socket(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
-{
-	size_t other, other6;
-
-	(void)call;
-	sl_bpf_load_low(b, 0);
-	if (plan->no_network) {
-		size_t local = sl_bpf_if_eq(b, AF_UNIX);
-
-		sl_bpf_load_low(b, 1);
-		sl_bpf_and(b, SOCK_TYPE_BITS);
-		ret_if_eq(b, SOCK_STREAM, SECCOMP_RET_ALLOW);
-		ret_if_eq(b, SOCK_SEQPACKET, SECCOMP_RET_ALLOW);
-		sl_bpf_ret(b, refuse(EACCES));
-		sl_bpf_end(b, local);
-	} else {
-		ret_if_eq(b, AF_UNIX, SECCOMP_RET_ALLOW);
-		ret_if_eq(b, AF_NETLINK, SECCOMP_RET_ALLOW);
-	}
-	other = sl_bpf_if_ne(b, AF_INET);
-	other6 = sl_bpf_if_ne(b, AF_INET6);
-	ret_if_eq(b, AF_PACKET, refuse(EPERM));
-	sl_bpf_ret(b, refuse(EAFNOSUPPORT));
-	sl_bpf_end(b, other6);
-	sl_bpf_end(b, other);
-
-	sl_bpf_load_low(b, 1);
-	sl_bpf_and(b, SOCK_TYPE_BITS);
-	ret_if_eq(b, SOCK_RAW, refuse(EPERM));
-	ret_if_eq(b, SOCK_PACKET, refuse(EPERM));
-	if (plan->no_network && plan->listener && !plan->tcp_unjudged && !plan->sockets_unseen) {
-		ret_if_ne(b, SOCK_STREAM, refuse(EACCES));
-		sl_bpf_load_low(b, 2);
-		ret_if_eq(b, 0, SECCOMP_RET_ALLOW);
-		ret_if_eq(b, IPPROTO_TCP, SECCOMP_RET_ALLOW);
-	}
-	sl_bpf_ret(b, plan->no_network ? refuse(EACCES) : SECCOMP_RET_ALLOW);
-}
-
-/* A pair of datagram sockets is no pair of pipes: each end can also send to any bound address, through a
- * pointer. */
-static void judge_socketpair(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
-{
-	(void)call;
-	sl_bpf_load_low(b, 0);
-	ret_if_ne(b, AF_UNIX, refuse(EOPNOTSUPP));
-	if (plan->no_network) {
-		sl_bpf_load_low(b, 1);
-		sl_bpf_and(b, SOCK_TYPE_BITS);
-		ret_if_eq(b, SOCK_DGRAM, refuse(EACCES));
-		ret_if_eq(b, SOCK_RAW, refuse(EACCES)); /* AF_UNIX: the same as SOCK_DGRAM */
-	}
-	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
-}
-
-static void judge_connect(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
-{
-	sl_bpf_ret(b, plan->no_network ? refuse(EACCES) : observed(plan, call->op));
-}
-
-/* listen() gives an unbound internet socket a port of its own: the supervisor looks at the socket's family.
- */
-static void judge_listen(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
-{
-	(void)call;
-	sl_bpf_ret(b, plan->no_network && plan->listener && !plan->sockets_unseen ? SECCOMP_RET_USER_NOTIF
-										  : SECCOMP_RET_ALLOW);
-}
-
-/* sendto, sendmsg, sendmmsg: MSG_FASTOPEN connects. */
-static void judge_send(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
-{
-	if (plan->no_network) {
-		sl_bpf_load_low(b, call->flags_arg);
-		ret_if_any(b, MSG_FASTOPEN, refuse(EACCES));
-	}
-	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
 /* fork, vfork: where processes are counted. Without a listener nothing is counted, and nothing is run with such a
@@ -360,7 +275,7 @@ static void judge_fcntl(struct sl_bpf *b, const struct sl_filter_plan *plan, con
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
-typedef void judge_fn(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call);
+typedef sl_judge judge_fn;
 
 /* ioctl requests by their low 32 bits, ascending. */
 enum request_kind {
@@ -474,17 +389,21 @@ static judge_fn *judge_of(const struct sl_call *call)
 	case __NR_fcntl:
 		return judge_fcntl;
 	case __NR_socket:
-		return judge_socket;
+		return sl_judge_socket;
 	case __NR_socketpair:
-		return judge_socketpair;
+		return sl_judge_socketpair;
 	case __NR_connect:
-		return judge_connect;
+		return sl_judge_connect;
+	case __NR_bind:
+		return sl_judge_bind;
 	case __NR_listen:
-		return judge_listen;
+		return sl_judge_listen;
+	case __NR_setsockopt:
+		return sl_judge_setsockopt;
 	case __NR_sendto:
 	case __NR_sendmsg:
 	case __NR_sendmmsg:
-		return judge_send;
+		return sl_judge_send;
 	case __NR_clone:
 		return judge_clone;
 	case __NR_unshare:

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "policy/calls.h"
+#include "policy/net-plan.h"
 #include "policy/policy.h"
 
 struct sl_filter_plan {
@@ -18,15 +19,14 @@ struct sl_filter_plan {
 	bool observe;	     /* learn, --explain: notify every call whose op the observer records */
 	bool view;	     /* with observe: also those that only a view of the file system has to answer */
 	bool allow_sysv_ipc;
-	bool sockets_unseen; /* the supervisor cannot take a socket to look at: the same, and listen() is allowed */
-	bool tcp_unjudged;   /* Landlock does not judge TCP here: without network there are no internet sockets at all */
-	bool no_network;     /* refuse connect, datagram sockets, TCP fast open (always true until networking) */
 	bool count_calls;    /* learn: notify every call that is not of "@base" and would be allowed, too */
 	const struct sl_call_set *listed; /* the only calls that are possible, or NULL: all */
 	bool limit_processes; /* run: notify what makes a process */
 	bool limit_cpus;     /* run: notify every sched_setaffinity */
 	uint64_t limit_memory; /* run: no shared anonymous mapping of more bytes; 0: no limit */
 	bool measure;	     /* learn: notify what makes a process, and its end */
+	bool explain;	     /* --explain: notify what would be refused of sockets, so that it can be said */
+	struct sl_net_plan net;
 	const struct sl_strv *extra_deny; /* call names; may be NULL */
 };
 

@@ -109,6 +109,21 @@ bool sl_net_allows(const struct sl_net_rules *r, const struct sl_net_peer *peer,
 	return allowed;
 }
 
+static bool any_host(void *arg SL_UNUSED, const char *host SL_UNUSED,
+		     const struct in6_addr *address SL_UNUSED)
+{
+	return true;
+}
+
+void sl_net_hosts_for(const struct sl_net_rules *r, const struct sl_net_peer *peer, struct sl_strv *out)
+{
+	if (find(r->deny, r->deny_count, peer, NULL, NULL))
+		return;
+	for (size_t i = 0; i < r->allow_count; i++)
+		if (r->allow[i].target == SL_NET_HOST && rule_covers(&r->allow[i], peer, any_host, NULL))
+			sl_strv_add(out, r->allow[i].host);
+}
+
 bool sl_net_allows_bind(const struct sl_net_rules *r, uint16_t port)
 {
 	if (in_ports(r->deny_bind, r->deny_bind_count, port))

@@ -76,6 +76,10 @@ struct sl_net_peer {
 bool sl_net_allows(const struct sl_net_rules *r, const struct sl_net_peer *peer, sl_net_is_host *is_host,
 		   void *arg, const struct sl_net_rule **ret_rule);
 
+/* Append the hosts that would let the peer be reached if they had its address; none where it is denied
+ * anyway. */
+void sl_net_hosts_for(const struct sl_net_rules *r, const struct sl_net_peer *peer, struct sl_strv *out);
+
 /* May this port be bound? 0: one that the kernel picks. */
 bool sl_net_allows_bind(const struct sl_net_rules *r, uint16_t port);
 

@@ -88,6 +88,7 @@ void sl_policy_release(struct sl_policy *p)
 	free(p->rules);
 	free(p->self_rules);
 	free(p->tmp_dir);
+	sl_net_rules_release(&p->net);
 	sl_strv_release(&p->extra_deny);
 	sl_strv_release(&p->warnings);
 	*p = SL_POLICY_INIT;
@@ -607,15 +608,81 @@ static int place_wishes(struct builder *b)
 	return r;
 }
 
+/* The plan, and what of TCP the ruleset does not have to handle, because every port is granted. */
+static int plan_network(struct builder *b)
+{
+	struct sl_policy *p = b->policy;
+	int r = sl_net_rules_compile(b->profile, &p->net, b->err);
+	struct sl_net_plan_input in = {
+	    .rules = &p->net,
+	    .listener = true,
+	    .can_take = b->options->can_take,
+	    .landlock_tcp = b->masks.net & SL_LL_NET_BIND_TCP,
+	    .private_tmp = b->options->tmp_dir,
+	};
+	const char *lacks;
+
+	if (r < 0)
+		return r;
+	sl_net_plan_make(&in, &p->net_plan);
+	lacks = b->options->landlock_abi > 0 ? sl_net_plan_lacks(&in, &p->net_plan) : NULL;
+	if (lacks)
+		return sl_error_set(b->err, ENOTSUP,
+				    "%s, which needs pidfd_getfd, and that is refused here (by the seccomp profile of a "
+				    "container, as a rule)",
+				    lacks);
+	for (size_t i = 0; p->net_plan.kernel_connect && i < p->net.allow_count; i++) {
+		const struct sl_net_rule *rule = &p->net.allow[i];
+
+		if (!rule->port_count || (rule->ports[0].low <= 1 && rule->ports[0].high == UINT16_MAX))
+			b->masks.net &= ~SL_LL_NET_CONNECT_TCP;
+	}
+	if (p->net_plan.kernel_bind && p->net.bind_count && !p->net.bind[0].low &&
+	    p->net.bind[0].high == UINT16_MAX)
+		b->masks.net &= ~SL_LL_NET_BIND_TCP;
+	return 0;
+}
+
+static int add_port_rules(struct builder *b, const struct sl_net_ports *ports, size_t count, uint64_t right)
+{
+	for (size_t i = 0; i < count && b->masks.net & right; i++)
+		for (unsigned int port = ports[i].low; port <= ports[i].high; port++) {
+			int r = sl_landlock_add_port(b->ruleset_fd, (uint16_t)port, right);
+
+			if (r < 0)
+				return sl_error_errno(b->err, -r, "cannot make a Landlock rule for port %u", port);
+		}
+	return 0;
+}
+
+static int place_ports(struct builder *b)
+{
+	const struct sl_policy *p = b->policy;
+	int r = 0;
+
+	if (b->ruleset_fd < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && p->net_plan.kernel_connect && i < p->net.allow_count; i++)
+		r = add_port_rules(b, p->net.allow[i].ports, p->net.allow[i].port_count, SL_LL_NET_CONNECT_TCP);
+	if (r == 0 && p->net_plan.kernel_bind)
+		r = add_port_rules(b, p->net.bind, p->net.bind_count, SL_LL_NET_BIND_TCP);
+	return r;
+}
+
 static int build(struct builder *b)
 {
-	int r;
+	int r = plan_network(b);
 
+	if (r < 0)
+		return r;
 	if (b->options->landlock_abi > 0) {
 		b->ruleset_fd = sl_landlock_create(&b->masks);
 		if (b->ruleset_fd < 0)
 			return sl_error_errno(b->err, -b->ruleset_fd, "cannot create a Landlock ruleset");
 	}
+	r = place_ports(b);
+	if (r < 0)
+		return r;
 	r = place_syscalls(b);
 	if (r < 0)
 		return r;

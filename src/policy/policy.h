@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include "policy/call-set.h"
+#include "policy/net-plan.h"
+#include "policy/net-rules.h"
 #include "profile/profile.h"
 
 enum sl_right {
@@ -49,6 +51,8 @@ struct sl_policy {
 	size_t self_rule_count;
 	char *tmp_dir; /* canonical path of the private temporary directory, or NULL; also in rules */
 	bool allow_sysv_ipc;
+	struct sl_net_rules net;
+	struct sl_net_plan net_plan; /* as it is where a supervisor answers */
 	struct sl_strv extra_deny; /* system call names */
 	bool calls_listed;	   /* only these calls are possible: */
 	struct sl_call_set calls;
@@ -92,6 +96,7 @@ struct sl_policy_options {
 	const struct sl_list *cli_read, *cli_write; /* -r and -w: version 1 meaning; may be NULL */
 	int landlock_abi;	 /* 0: build the rules without a ruleset */
 	uint64_t disabled;	 /* SL_PROTECT_* bits (kernel/landlock.h) that are not to be enforced */
+	bool can_take;		 /* the supervisor can take descriptors of the command (kernel/own-fd.h) */
 };
 
 /* Build policy and Landlock ruleset from a validated profile. Entries that do not exist become warnings, or an

@@ -23,7 +23,7 @@
 #define SIZE(s, n, sup) { #s, #n, SL_KEY_SIZE, BOTH, sup, AT(s.n), NULL, 1, INT64_MAX }
 #define LIST(s, n, v, sup, check) { #s, #n, SL_KEY_STRINGS, v, sup, AT(s.n), check, 0, 0 }
 #define INTS(s, n, sup, min, max) { #s, #n, SL_KEY_INTS, BOTH, sup, AT(s.n), NULL, min, max }
-#define PORTS(s, n) { #s, #n, SL_KEY_PORTS, BOTH, SL_KEY_LATER, AT(s.n), NULL, 0, UINT16_MAX }
+#define PORTS(s, n) { #s, #n, SL_KEY_PORTS, BOTH, SL_KEY_BUILT, AT(s.n), NULL, 0, UINT16_MAX }
 #define FS(n, key, v, sup) \
 	{ "filesystem", #n, SL_KEY_STRINGS, v, sup, AT(filesystem.lists[key]), sl_check_path, 0, 0 }
 /* NOLINTEND(bugprone-macro-parentheses) */
@@ -71,11 +71,11 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     END(filesystem, on_exit),
     END(filesystem, on_error),
 
-    LIST(network, allow, BOTH, SL_KEY_LATER, sl_check_destination),
-    LIST(network, deny, BOTH, SL_KEY_LATER, sl_check_denied_destination),
+    LIST(network, allow, BOTH, SL_KEY_BUILT, sl_check_destination),
+    LIST(network, deny, BOTH, SL_KEY_BUILT, sl_check_denied_destination),
     PORTS(network, allow_bind),
     PORTS(network, deny_bind),
-    {"network", "unix", SL_KEY_STRINGS, SL_IN_V2, SL_KEY_LATER, AT(network.unix_sockets), sl_check_socket, 0,
+    {"network", "unix", SL_KEY_STRINGS, SL_IN_V2, SL_KEY_BUILT, AT(network.unix_sockets), sl_check_socket, 0,
      0},
     BOOL(network, port_remap, SL_KEY_LATER),
 

@@ -1,5 +1,5 @@
 /*
- * behalf.c - see behalf.h: which handler a notification goes to, who is inside the sandbox, and listen().
+ * behalf.c - see behalf.h: which handler a notification goes to, who is inside the sandbox.
  *
  * A call that only an observer asked to see is continued: the filter would have allowed it without one, and
  * Landlock judges it.
@@ -9,14 +9,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "kernel/own-fd.h"
 #include "kernel/seccomp.h"
 #include "kernel/tracee.h"
+#include "net/net.h"
 #include "policy/calls.h"
 
 /* Everything that is read of a caller is read by its number from /proc. One that belongs to another pid
@@ -64,8 +63,15 @@ void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct secc
 	case SL_OP_OPENAT2:
 		sl_behalf_open_self(b, listener, n, call);
 		return;
+	case SL_OP_SOCKET:
+	case SL_OP_CONNECT:
+	case SL_OP_BIND:
 	case SL_OP_LISTEN:
-		sl_behalf_listen(b, listener, n);
+	case SL_OP_SEND:
+		if (b->net)
+			sl_net_notify(b->net, listener, n, call);
+		else
+			sl_notif_error(listener, n->id, EACCES);
 		return;
 	default:
 		break;
@@ -93,33 +99,4 @@ bool sl_behalf_is_inside(const struct sl_behalf *b, pid_t pid)
 		return false;
 	/* The tool is the subreaper: who lost its parent is its child. */
 	return pid == b->root_pid || sl_tracee_is_descendant(pid, b->tool_pid);
-}
-
-static int listen_as(int listener, const struct seccomp_notif *n)
-{
-	SL_CLOSE int fd = sl_fd_take((pid_t)n->pid, (int)n->data.args[0]);
-	int domain = AF_UNSPEC;
-	socklen_t size = sizeof(domain);
-
-	if (fd < 0)
-		return fd == -EBADF ? fd : -EACCES;
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
-		return -errno; /* EBADF and ENOTSOCK */
-	if (domain != AF_UNIX || !sl_notif_valid(listener, n->id))
-		return -EACCES;
-	return listen(fd, (int)n->data.args[1]) < 0 ? -errno : 0;
-}
-
-/* Listening needs no address, and an internet socket without one gets a port, which Landlock does not judge.
- * The caller's own call could find another socket under the number, so it is done here, on the open file that
- * was looked at. An AF_UNIX peer that asks who listens (SO_PEERCRED) is told the tool's process id. */
-void sl_behalf_listen(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
-{
-	int r = listen_as(listener, n);
-
-	(void)b;
-	if (r < 0)
-		sl_notif_error(listener, n->id, -r);
-	else
-		sl_notif_return(listener, n->id, 0);
 }

@@ -17,7 +17,10 @@
 
 #include "policy/policy.h"
 
+struct sl_net;
+
 struct sl_behalf {
+	struct sl_net *net; /* does socket calls; NULL: they are refused */
 	const struct sl_policy *policy;
 	pid_t tool_pid, killer_pid; /* in the outer domain, but no part of the sandbox */
 	pid_t root_pid;		    /* the command's process */
@@ -45,6 +48,5 @@ void sl_behalf_process(const struct sl_behalf *b, int listener, const struct sec
 		       const struct sl_call *call);
 void sl_behalf_open_self(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
 			 const struct sl_call *call);
-void sl_behalf_listen(const struct sl_behalf *b, int listener, const struct seccomp_notif *n);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * notify.c - the notifier thread.
  *
- * It blocks on nothing but the next notification. While learning every call is continued, whatever it is.
+ * It blocks on nothing but the next notification. While learning every call is continued, but those of sockets (net/net.h).
  * Under a policy a call is continued only if its op is one that the filter notifies for the observer's sake
  * alone (run --explain): without the observer the filter would have allowed it, and Landlock decides. All
  * others go to behalf.h, which acts or refuses.
@@ -15,12 +15,13 @@
 
 #include "kernel/seccomp.h"
 #include "kernel/tracee.h"
+#include "net/net.h"
+#include "net/worker.h"
 #include "policy/calls.h"
 #include "supervise/view-calls.h"
 
-/* Wakes the thread out of a receive on kernels that do not (before 6.11). Ignored by default, so it may stay
- * unblocked in the thread. */
-#define WAKE_SIGNAL SIGURG
+/* Wakes the thread out of a receive on kernels that do not (before 6.11), and workers out of what they wait for. */
+#define WAKE_SIGNAL SL_WORKER_SIGNAL
 
 enum route {
 	ROUTE_CONTINUE,
@@ -28,11 +29,34 @@ enum route {
 	ROUTE_BEHALF,
 };
 
+/* Does the supervisor make this call? While learning too, so that its outcome is known. */
+static bool is_for_net(const struct sl_notifier *n, enum sl_op op)
+{
+	const struct sl_net *net = n->behalf.net;
+
+	switch (op) {
+	case SL_OP_SOCKET:
+		return net;
+	case SL_OP_CONNECT:
+		return net && net->plan.connect != SL_NET_PASS;
+	case SL_OP_BIND:
+		return net && net->plan.bind != SL_NET_PASS;
+	case SL_OP_LISTEN:
+		return net && net->plan.listen != SL_NET_PASS;
+	case SL_OP_SEND:
+		return net && net->plan.fast_open != SL_NET_PASS;
+	default:
+		return false;
+	}
+}
+
 static enum route route(const struct sl_notifier *n, const struct seccomp_notif *notif)
 {
 	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
 	uint64_t args[6];
 
+	if (call && is_for_net(n, call->op))
+		return ROUTE_BEHALF;
 	if (!n->behalf.policy)
 		return ROUTE_CONTINUE;
 	if (!call)
@@ -224,11 +248,20 @@ void sl_notifier_release(struct sl_notifier *n)
 	free(SL_TAKE_PTR(n->deferred));
 }
 
+static void woken(int sig)
+{
+	(void)sig;
+}
+
 int sl_notifier_start(struct sl_notifier *n, struct sl_error *err)
 {
+	const struct sigaction wake = {.sa_handler = woken};
 	sigset_t all, but_wake;
 	int r;
 
+	sigaction(WAKE_SIGNAL, &wake, &n->saved_wake);
+	if (n->behalf.net)
+		sl_net_start(n->behalf.net);
 	sigfillset(&all);
 	but_wake = all;
 	sigdelset(&but_wake, WAKE_SIGNAL);
@@ -241,20 +274,13 @@ int sl_notifier_start(struct sl_notifier *n, struct sl_error *err)
 	return 0;
 }
 
-static void woken(int sig)
-{
-	(void)sig;
-}
-
 void sl_notifier_stop(struct sl_notifier *n)
 {
-	struct sigaction wake = {.sa_handler = woken}, saved;
 	struct timespec until;
 
 	if (!n->running)
 		return;
 	__atomic_store_n(&n->stop, true, __ATOMIC_RELEASE);
-	sigaction(WAKE_SIGNAL, &wake, &saved);
 	do {
 		pthread_kill(n->thread, WAKE_SIGNAL);
 		clock_gettime(CLOCK_REALTIME, &until);
@@ -264,6 +290,8 @@ void sl_notifier_stop(struct sl_notifier *n)
 			until.tv_nsec -= 1000000000;
 		}
 	} while (pthread_timedjoin_np(n->thread, NULL, &until));
-	sigaction(WAKE_SIGNAL, &saved, NULL);
+	if (n->behalf.net)
+		sl_net_stop(n->behalf.net);
+	sigaction(WAKE_SIGNAL, &n->saved_wake, NULL);
 	n->running = false;
 }

@@ -6,6 +6,7 @@
 #define SL_SUPERVISE_NOTIFY_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ struct sl_notifier {
 	uint64_t calls; /* notifications so far, for the progress line; read with relaxed order */
 	bool stop;
 	bool running;
+	struct sigaction saved_wake;
 	pthread_t thread;
 };
 

@@ -4,6 +4,7 @@
 #ifndef SL_SUPERVISE_RUN_H
 #define SL_SUPERVISE_RUN_H
 
+#include "net/net.h"
 #include "supervise/child.h"
 #include "supervise/control.h"
 #include "supervise/domain.h"
@@ -34,6 +35,7 @@ struct sl_run {
 	struct sl_killer killer;
 	struct sl_child child;
 	struct sl_notifier notifier;
+	struct sl_net net; /* the notifier's */
 	struct sl_control control;
 	struct sl_progress progress;
 	struct sl_limits_watch limits;

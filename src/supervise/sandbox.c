@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "kernel/landlock.h"
 #include "kernel/own-fd.h"
+#include "net/resolver.h"
 #include "sandlock.h"
 #include "supervise/registry.h"
 #include "supervise/run.h"
@@ -34,6 +35,14 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	const struct sl_sandbox_options *options = run->options;
 	const struct sl_policy *policy = options->policy;
 	struct sl_landlock_masks masks = sl_landlock_masks(sl_landlock_abi(), options->disabled);
+	struct sl_net_plan_input net = {
+	    .rules = policy ? &policy->net : NULL,
+	    .refuse_all = !policy && options->no_network,
+	    .listener = listener,
+	    .can_take = sl_fd_can_take(),
+	    .landlock_tcp = masks.net & SL_LL_NET_BIND_TCP,
+	    .private_tmp = policy && policy->tmp_dir,
+	};
 
 	*ret = (struct sl_filter_plan){
 	    .listener = listener,
@@ -41,17 +50,16 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .observe = options->observer != NULL,
 	    .view = options->upper != NULL,
 	    .allow_sysv_ipc = options->allow_sysv_ipc,
-	    .no_network = policy || options->no_network,
-	    .sockets_unseen = !sl_fd_can_take(),
-	    .tcp_unjudged = !(masks.net & SL_LL_NET_BIND_TCP),
 	    .count_calls = options->count_calls,
 	    .listed = policy && policy->calls_listed ? &policy->calls : NULL,
 	    .limit_processes = policy && run->command->processes > 0,
 	    .limit_cpus = policy && has_cpus(run->command),
 	    .limit_memory = policy && run->command->memory_bytes > 0 ? (uint64_t)run->command->memory_bytes : 0,
 	    .measure = run->notifier.measure,
+	    .explain = policy && options->observer,
 	    .extra_deny = options->extra_deny,
 	};
+	sl_net_plan_make(&net, &ret->net);
 	for (size_t i = 0; policy && i < policy->self_rule_count; i++) {
 		ret->open_self = true;
 		if (policy->self_rules[i].rights & SL_RIGHT_WRITE)
@@ -81,11 +89,27 @@ static int take_name(struct sl_run *run)
 	return r < 0 && wanted ? r : 0;
 }
 
+/* What of the network rules needs a supervisor cannot be held without one. */
+static bool lacks_listener(struct sl_run *run)
+{
+	struct sl_filter_plan plan;
+	const struct sl_net_plan_input in = {.rules = run->options->policy ? &run->options->policy->net : NULL};
+	const char *lacks;
+
+	plan_filter(run, false, &plan);
+	lacks = sl_net_plan_lacks(&in, &plan.net);
+	if (lacks)
+		sl_error_set(run->err, EBUSY, "%s, and an outer sandbox watches this process already", lacks);
+	return lacks;
+}
+
 static int build_filter(struct sl_run *run, bool listener, struct sl_filter *ret)
 {
 	struct sl_filter_plan plan;
 
 	plan_filter(run, listener, &plan);
+	if (listener)
+		run->net.plan = plan.net;
 	return sl_filter_build(&plan, ret, run->err);
 }
 
@@ -142,6 +166,42 @@ static int set_up_view(struct sl_run *run)
 				 &run->notifier.view, run->err);
 }
 
+static bool is_inside(void *arg, pid_t pid)
+{
+	const struct sl_run *run = arg;
+
+	return sl_behalf_is_inside(&run->notifier.behalf, pid);
+}
+
+static void report(void *arg, const struct sl_net_event *e)
+{
+	const struct sl_run *run = arg;
+
+	sl_observer_net(run->options->observer, e);
+}
+
+/* Sockets on the command's behalf, and names where rules have some. */
+static void set_up_net(struct sl_run *run)
+{
+	const struct sl_policy *policy = run->options->policy;
+	const struct sl_resolver_options resolve = {.learn = !policy};
+	struct sl_net *net = &run->net;
+
+	net->policy = policy;
+	net->refuse_all = !policy && run->options->no_network;
+	net->ruleset_fd = run->options->ruleset_fd;
+	net->is_inside = is_inside;
+	net->report = run->options->observer ? report : NULL;
+	net->arg = run;
+	run->notifier.behalf.net = net;
+	if (policy ? !sl_net_has_hosts(&policy->net) : net->refuse_all || !run->options->observer)
+		return;
+	net->resolver = sl_resolver_new(&resolve);
+	for (size_t i = 0; policy && i < policy->net.allow_count; i++)
+		if (policy->net.allow[i].target == SL_NET_HOST)
+			sl_names_grant(sl_resolver_names(net->resolver), policy->net.allow[i].host);
+}
+
 static int set_up(struct sl_run *run)
 {
 	const struct sl_sandbox_options *options = run->options;
@@ -172,6 +232,7 @@ static int set_up(struct sl_run *run)
 	    .cpus = options->policy ? run->child.cpus : NULL,
 	    .cpus_size = run->child.cpus_size,
 	};
+	set_up_net(run);
 	sl_limits_init(&run->limits, run->command, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
 		       run->notifier.measure);
 	return set_up_view(run);
@@ -213,6 +274,8 @@ static void run_command(struct sl_run *run)
 				     "cannot limit the number of processes here: an outer sandbox watches this process already");
 			return;
 		}
+		if (lacks_listener(run))
+			return;
 		*run->err = SL_ERROR_INIT;
 		if (build_filter(run, false, &unheard) < 0 || start_command(run, &unheard, false) < 0)
 			return;
@@ -266,6 +329,10 @@ static void keep_peaks(const struct sl_run *run)
 static void tear_down(struct sl_run *run)
 {
 	sl_notifier_stop(&run->notifier);
+	if (run->options->observer)
+		sl_observer_net_settle(run->options->observer,
+				       run->net.resolver ? sl_resolver_names(run->net.resolver) : NULL);
+	sl_resolver_free(run->net.resolver);
 	if (run->notifier.measure)
 		keep_peaks(run);
 	sl_forks_release(&run->notifier.forks);

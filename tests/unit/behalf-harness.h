@@ -27,6 +27,8 @@
 #include "kernel/landlock.h"
 #include "kernel/seccomp.h"
 #include "policy/filter.h"
+#include "net-plans.h"
+#include "net/net.h"
 #include "supervise/behalf.h"
 
 #ifndef __NR_pidfd_open
@@ -43,7 +45,7 @@ struct confinement {
 	const char *writable; /* directory in which all rights are granted; "/" can be read and executed */
 	uid_t uid;	      /* the child becomes this user, and executes nothing since; 0: it stays */
 	struct sl_self_rule self[4]; /* ends with a NULL rest */
-	bool no_network;
+	bool no_network; /* nothing listed; else as while learning */
 };
 
 /* Memory that the child and the test share. */
@@ -89,10 +91,13 @@ static inline int confine(const struct confinement *c, int report)
 				      .attributes = true,
 				      .open_self = c->self[0].rest,
 				      .open_self_write = c->self[0].rest,
-				      .no_network = c->no_network};
+				      .net = NET_LEARN};
 	struct sl_filter filter;
+	static const struct sl_net_plan nothing = NET_NOTHING;
 	int ruleset = sl_landlock_create(&masks), number;
 
+	if (c->no_network)
+		plan.net = nothing;
 	if (ruleset < 0 || sl_filter_build(&plan, &filter, NULL) < 0)
 		return 240;
 	/* Directories but /proc are open, as far as modes let. */
@@ -121,6 +126,7 @@ struct confined {
 	int listener;
 	struct sl_policy policy;
 	struct sl_rule rule;
+	struct sl_net net;
 	struct sl_behalf behalf;
 };
 
@@ -154,8 +160,9 @@ static inline void confined_start(struct confined *k, const struct confinement *
 	k->policy.self_rules = (struct sl_self_rule *)(uintptr_t)c->self;
 	while (k->policy.self_rule_count < SL_ARRAY_LEN(c->self) && c->self[k->policy.self_rule_count].rest)
 		k->policy.self_rule_count++;
+	k->net = (struct sl_net){.policy = &k->policy, .plan = NET_NOTHING, .ruleset_fd = -EBADF};
 	k->behalf = (struct sl_behalf){
-	    .policy = &k->policy, .tool_pid = getpid(), .root_pid = k->pid, .signal_scope = true};
+	    .net = &k->net, .policy = &k->policy, .tool_pid = getpid(), .root_pid = k->pid, .signal_scope = true};
 }
 
 /* Answer until the last process of the sandbox is gone. The first one's status, negative for a signal. */

@@ -14,14 +14,16 @@
 #include "policy/bpf.h"
 #include "policy/filter.h"
 
+#include "net-plans.h"
+
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
 #else
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-static const struct sl_filter_plan run_plan = {.listener = true, .attributes = true, .no_network = true};
-static const struct sl_filter_plan learn_plan = {.listener = true, .observe = true, .allow_sysv_ipc = true};
+static const struct sl_filter_plan run_plan = {.listener = true, .attributes = true, .net = NET_NOTHING};
+static const struct sl_filter_plan learn_plan = {.listener = true, .observe = true, .allow_sysv_ipc = true, .net = NET_LEARN};
 
 #define A 0 /* allowed; else the expected errno */
 

@@ -340,7 +340,8 @@ static const struct {
 } unsupported[] = {
     {"[filesystem]\nread = [\"/a\"]", NULL, 0},
     {"[network]\nallow = []\nport_remap = false\nallow_bind = []\n[http]\nports = []", NULL, 0},
-    {"[network]\nallow = [\"h\"]", "network.allow", 2},
+    {"[network]\nallow = [\"h\"]", NULL, 0},
+    {"[network]\nport_remap = true", "network.port_remap", 2},
     {"[limits]\ndisk = 5\n[network]\nallow = [\"h\"]", "limits.disk", 2},
     {"[filesystem]\ndeny = [\"/a\"]", "filesystem.deny", 2},
     {"[filesystem]\non_exit = \"keep\"", NULL, 0},

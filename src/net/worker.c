@@ -1,0 +1,235 @@
+/*
+ * worker.c - see worker.h. Threads are made when no idle one is there, and stay until the end.
+ */
+#include "net/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+#include "kernel/seccomp.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+#define WORKERS_MAX  1024
+#define STACK_BYTES  (256 * 1024)
+#define LOOK_EACH_NS 20000000 /* how soon a signal to the caller is noticed */
+
+struct job {
+	struct job *next;
+	void (*run)(void *arg);
+	void *arg;
+};
+
+struct sl_workers {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct job *first, **last;
+	size_t idle, queued, count;
+	bool stop;
+	pthread_t threads[WORKERS_MAX];
+};
+
+/* Each thread's timer, made when it waits first. */
+static _Thread_local timer_t timer;
+static _Thread_local bool has_timer;
+
+static void *worker_main(void *arg)
+{
+	struct sl_workers *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		struct job *job;
+
+		w->idle++;
+		while (!w->first && !w->stop)
+			pthread_cond_wait(&w->work, &w->lock);
+		w->idle--;
+		job = w->first;
+		if (!job)
+			break;
+		w->first = job->next;
+		if (!w->first)
+			w->last = &w->first;
+		w->queued--;
+		pthread_mutex_unlock(&w->lock);
+		job->run(job->arg);
+		free(job);
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (has_timer)
+		timer_delete(timer);
+	return NULL;
+}
+
+struct sl_workers *sl_workers_new(void)
+{
+	struct sl_workers *w = sl_xcalloc(1, sizeof(*w));
+
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->work, NULL);
+	w->last = &w->first;
+	return w;
+}
+
+static bool add_thread(struct sl_workers *w)
+{
+	pthread_attr_t attr;
+	bool made;
+
+	if (w->count == WORKERS_MAX)
+		return false;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	made = !pthread_create(&w->threads[w->count], &attr, worker_main, w);
+	pthread_attr_destroy(&attr);
+	if (made)
+		w->count++;
+	return made;
+}
+
+int sl_workers_run(struct sl_workers *w, void (*run)(void *arg), void *arg)
+{
+	struct job *job = sl_xcalloc(1, sizeof(*job));
+	int r = 0;
+
+	job->run = run;
+	job->arg = arg;
+	pthread_mutex_lock(&w->lock);
+	if (w->idle <= w->queued && !add_thread(w)) {
+		free(job);
+		r = -EAGAIN;
+	} else {
+		*w->last = job;
+		w->last = &job->next;
+		w->queued++;
+		pthread_cond_signal(&w->work);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return r;
+}
+
+/* Interrupted once, a thread may just have been about to block: again and again, until it has ended. */
+static void end_thread(pthread_t thread)
+{
+	struct timespec until;
+
+	do {
+		pthread_kill(thread, SL_WORKER_SIGNAL);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 5000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+	} while (pthread_timedjoin_np(thread, NULL, &until));
+}
+
+void sl_workers_free(struct sl_workers *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+	pthread_cond_broadcast(&w->work);
+	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; i < w->count; i++)
+		end_thread(w->threads[i]);
+	pthread_cond_destroy(&w->work);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+static void set_timer(long each_ns)
+{
+	const struct itimerspec spec = {.it_interval = {.tv_nsec = each_ns},
+					.it_value = {.tv_nsec = each_ns}};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SL_WORKER_SIGNAL};
+
+	if (!has_timer) {
+		event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+		if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+			return;
+		has_timer = true;
+	}
+	timer_settime(timer, 0, &spec, NULL);
+}
+
+void sl_wait_begin(struct sl_wait *w, struct sl_workers *workers, int listener, uint64_t id, pid_t tid,
+		   int64_t timeout_us)
+{
+	*w = (struct sl_wait){.workers = workers, .listener = listener, .id = id, .tid = tid};
+	if (timeout_us > 0) {
+		clock_gettime(CLOCK_MONOTONIC, &w->until);
+		w->until.tv_sec += timeout_us / 1000000;
+		w->until.tv_nsec += timeout_us % 1000000 * 1000;
+		if (w->until.tv_nsec >= 1000000000) {
+			w->until.tv_sec++;
+			w->until.tv_nsec -= 1000000000;
+		}
+	}
+	set_timer(LOOK_EACH_NS);
+}
+
+void sl_wait_end(void)
+{
+	set_timer(0);
+}
+
+static uint64_t status_mask(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
+/* Is there a signal that would have interrupted the caller? */
+static bool signal_pending(pid_t tid)
+{
+	char name[48], status[4096];
+	ssize_t n;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", (int)tid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, status, sizeof(status) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	status[n] = '\0';
+	return (status_mask(status, "\nSigPnd:") | status_mask(status, "\nShdPnd:")) &
+	       ~(status_mask(status, "\nSigBlk:") | status_mask(status, "\nSigIgn:"));
+}
+
+static bool is_over(const struct timespec *until)
+{
+	struct timespec now;
+
+	if (!until->tv_sec)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > until->tv_sec || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
+}
+
+int sl_wait_interrupted(struct sl_wait *w)
+{
+	if (__atomic_load_n(&w->workers->stop, __ATOMIC_ACQUIRE) || !sl_notif_valid(w->listener, w->id))
+		return -ECANCELED;
+	if (is_over(&w->until))
+		return -ETIMEDOUT;
+	/* One that was sent to the process may be another thread's to take: only what stays counts. */
+	w->seen = signal_pending(w->tid) ? w->seen + 1 : 0;
+	return w->seen > 1 ? -EINTR : 0;
+}

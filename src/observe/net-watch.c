@@ -1,0 +1,211 @@
+/*
+ * net-watch.c - connects whose outcome comes later, while learning: a thread looks until it is known.
+ *
+ * A stream that is being connected is held by a descriptor of our own, so that its state can still be read
+ * when the caller is quick to close it; it is let go at once when the outcome is there or the caller has
+ * closed it. Its error is left for the caller to read: only its state is asked for.
+ *
+ * A datagram socket is not held. Whether its caller still has it is seen in /proc.
+ */
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "kernel/tracee.h"
+#include "observe/network.h"
+
+#define WATCH_MAX    256
+#define LOOK_EACH_MS 20
+#define IN_USE_MS    250 /* a probe does not stay connected that long */
+
+struct watched {
+	struct sl_net_peer peer;
+	int fd; /* -EBADF: a datagram socket */
+	pid_t tgid;
+	int caller_fd;
+	ino_t inode;
+	uint64_t since_ms;
+};
+
+struct sl_net_watch {
+	struct sl_net_facts *facts;
+	pthread_mutex_t lock;
+	pthread_t thread;
+	bool running, stop;
+	int wake;
+	struct watched items[WATCH_MAX];
+	size_t count;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool caller_has_it(const struct watched *w)
+{
+	char name[64], link[64], text[64];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)w->tgid, w->caller_fd);
+	snprintf(link, sizeof(link), "socket:[%lu]", (unsigned long)w->inode);
+	n = readlink(name, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return !strcmp(text, link);
+}
+
+enum outcome { UNDER_WAY, REACHED, NOTHING };
+
+static enum outcome look_at_stream(const struct watched *w)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return NOTHING;
+	if (info.tcpi_state == TCP_SYN_SENT)
+		return caller_has_it(w) ? UNDER_WAY : NOTHING;
+	return info.tcpi_state == TCP_CLOSE ? NOTHING : REACHED;
+}
+
+static enum outcome look_at_datagram(const struct watched *w)
+{
+	if (!caller_has_it(w))
+		return NOTHING;
+	return now_ms() - w->since_ms >= IN_USE_MS ? REACHED : UNDER_WAY;
+}
+
+/* Under the lock. */
+static void look(struct sl_net_watch *w)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->count; i++) {
+		struct watched *item = &w->items[i];
+		enum outcome o = item->fd >= 0 ? look_at_stream(item) : look_at_datagram(item);
+
+		if (o == UNDER_WAY) {
+			w->items[kept++] = *item;
+			continue;
+		}
+		sl_close(item->fd);
+		if (o == REACHED)
+			sl_net_facts_peer(w->facts, &item->peer);
+	}
+	w->count = kept;
+}
+
+static void *watch_main(void *arg)
+{
+	struct sl_net_watch *w = arg;
+	struct pollfd polled[WATCH_MAX + 1];
+
+	for (;;) {
+		nfds_t count = 1;
+		bool idle;
+		uint64_t value;
+
+		pthread_mutex_lock(&w->lock);
+		look(w);
+		if (w->stop) {
+			pthread_mutex_unlock(&w->lock);
+			return NULL;
+		}
+		idle = !w->count;
+		polled[0] = (struct pollfd){.fd = w->wake, .events = POLLIN};
+		for (size_t i = 0; i < w->count; i++)
+			if (w->items[i].fd >= 0)
+				polled[count++] = (struct pollfd){.fd = w->items[i].fd, .events = POLLOUT};
+		pthread_mutex_unlock(&w->lock);
+		poll(polled, count, idle ? -1 : LOOK_EACH_MS);
+		if (polled[0].revents && read(w->wake, &value, sizeof(value)) < 0)
+			continue;
+	}
+}
+
+struct sl_net_watch *sl_net_watch_new(struct sl_net_facts *f)
+{
+	struct sl_net_watch *w = sl_xcalloc(1, sizeof(*w));
+
+	w->facts = f;
+	w->wake = -EBADF;
+	pthread_mutex_init(&w->lock, NULL);
+	return w;
+}
+
+static void wake(const struct sl_net_watch *w)
+{
+	uint64_t one = 1;
+
+	while (write(w->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* Under the lock. */
+static bool start(struct sl_net_watch *w)
+{
+	if (w->running)
+		return true;
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->stop = false;
+	w->running = w->wake >= 0 && !pthread_create(&w->thread, NULL, watch_main, w);
+	return w->running;
+}
+
+void sl_net_watch_add(struct sl_net_watch *w, const struct sl_net_event *e)
+{
+	struct watched item = {.peer = e->peer,
+			       .fd = -EBADF,
+			       .tgid = sl_tracee_tgid(e->tid),
+			       .caller_fd = e->caller_fd,
+			       .since_ms = now_ms()};
+	struct stat st;
+
+	if (fstat(e->fd, &st) < 0)
+		return;
+	item.inode = st.st_ino;
+	pthread_mutex_lock(&w->lock);
+	if (w->count < WATCH_MAX && start(w)) {
+		if (e->type == SOCK_STREAM)
+			item.fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);
+		w->items[w->count++] = item;
+		wake(w);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void sl_net_watch_settle(struct sl_net_watch *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_mutex_unlock(&w->lock);
+	if (w->running) {
+		wake(w);
+		pthread_join(w->thread, NULL);
+	}
+	w->running = false;
+	w->wake = sl_close(w->wake);
+	for (size_t i = 0; i < w->count; i++)
+		sl_close(w->items[i].fd);
+	w->count = 0;
+}
+
+void sl_net_watch_free(struct sl_net_watch *w)
+{
+	sl_net_watch_settle(w);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}

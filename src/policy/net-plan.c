@@ -1,0 +1,168 @@
+/*
+ * net-plan.c - see net-plan.h. Pure.
+ */
+#include "policy/net-plan.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+/* Few enough for a Landlock rule each, or all that there are, from lowest on, for which it takes none. */
+static bool few_enough(const struct sl_net_ports *ports, size_t count, uint16_t lowest, unsigned int *total)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ports[i].low <= lowest && ports[i].high == UINT16_MAX)
+			continue;
+		*total += 1U + ports[i].high - ports[i].low;
+	}
+	return *total <= SL_NET_KERNEL_PORTS;
+}
+
+/* Do all destinations name TCP ports alone? */
+static bool ports_only(const struct sl_net_rules *r)
+{
+	unsigned int total = 0;
+
+	if (r->deny_count)
+		return false;
+	for (size_t i = 0; i < r->allow_count; i++) {
+		const struct sl_net_rule *rule = &r->allow[i];
+
+		if (rule->protocols != SL_NET_TCP || rule->target != SL_NET_ANY ||
+		    !few_enough(rule->ports, rule->port_count, 1, &total))
+			return false;
+	}
+	return r->allow_count > 0;
+}
+
+static void plan_learning(const struct sl_net_plan_input *in, struct sl_net_plan *p)
+{
+	enum sl_net_verdict seen = in->listener && in->can_take ? SL_NET_NOTIFY : SL_NET_PASS;
+
+	*p = (struct sl_net_plan){
+	    .connect = seen,
+	    .bind = seen,
+	    .listen = seen,
+	    .send_to = seen,
+	    .send_null = seen,
+	    .send_message = seen,
+	    .fast_open = seen,
+	    .tcp = true,
+	    .udp = true,
+	    .icmp = true,
+	    .local_stream = true,
+	    .local_datagram = true,
+	    .route = true,
+	};
+}
+
+static void plan_sends(struct sl_net_plan *p)
+{
+	bool datagrams = p->udp || p->icmp || p->local_datagram;
+
+	p->send_to = p->send_message = datagrams ? SL_NET_NOTIFY : SL_NET_PASS;
+	p->send_null = SL_NET_PASS;
+	p->fast_open = p->connect == SL_NET_NOTIFY ? SL_NET_NOTIFY : SL_NET_REFUSE;
+}
+
+void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *ret)
+{
+	static const struct sl_net_rules none = {0};
+	const struct sl_net_rules *r = in->refuse_all || !in->rules ? &none : in->rules;
+	bool supervised = in->listener && in->can_take, local;
+	bool by_port = in->landlock_tcp && ports_only(r);
+	unsigned int protocols = sl_net_protocols(r), total = 0;
+	struct sl_net_plan p = {.judged = true, .route = true};
+
+	if (!in->rules && !in->refuse_all) {
+		plan_learning(in, ret);
+		return;
+	}
+	/* Where sockets of the sandbox's own are to be reached, connect is the supervisor's. */
+	local = r->sockets.len || in->private_tmp;
+	p.kernel_connect = by_port && (!local || !supervised);
+	p.kernel_bind =
+	    in->landlock_tcp && !r->deny_bind_count && few_enough(r->bind, r->bind_count, 0, &total);
+	p.connect = p.kernel_connect ? SL_NET_PASS : supervised ? SL_NET_NOTIFY : SL_NET_REFUSE;
+	p.local_stream = !p.kernel_connect;
+	p.local_datagram = supervised && r->sockets.len > 0;
+	p.udp = supervised && ((protocols & SL_NET_UDP) || sl_net_has_hosts(r));
+	p.icmp = supervised && (protocols & SL_NET_ICMP);
+	p.bind = p.kernel_bind && !p.udp ? SL_NET_PASS : supervised ? SL_NET_NOTIFY : SL_NET_REFUSE;
+	if (p.bind == SL_NET_NOTIFY)
+		p.kernel_bind = false;
+	plan_sends(&p);
+	if (supervised) {
+		p.tcp = in->landlock_tcp || r->allow_count || r->deny_count || r->bind_count ||
+			r->deny_bind_count;
+		p.listen = sl_net_allows_bind(r, 0) ? SL_NET_PASS : SL_NET_NOTIFY;
+	} else {
+		p.tcp = p.kernel_connect || (p.kernel_bind && sl_net_allows_bind(r, 0));
+		p.listen = !p.tcp || sl_net_allows_bind(r, 0) ? SL_NET_PASS : SL_NET_REFUSE;
+	}
+	*ret = p;
+}
+
+const char *sl_net_plan_lacks(const struct sl_net_plan_input *in, const struct sl_net_plan *plan)
+{
+	const struct sl_net_rules *r = in->rules;
+
+	if (!r || in->refuse_all || (in->listener && in->can_take))
+		return NULL;
+	if ((r->allow_count || r->deny_count) && !plan->kernel_connect)
+		return "network.allow names more than TCP ports";
+	if (r->sockets.len)
+		return "network.unix names sockets";
+	if (r->deny_bind_count || (r->bind_count && (plan->bind != SL_NET_PASS || !sl_net_allows_bind(r, 0))))
+		return "network.allow_bind names ports but not 0, so listen() has to be judged";
+	return NULL;
+}
+
+static int local_error(const struct sl_net_plan *p, int type)
+{
+	bool stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
+
+	if (!p->judged)
+		return 0;
+	return (stream ? p->local_stream : p->local_datagram) ? 0 : EACCES;
+}
+
+static int internet_error(const struct sl_net_plan *p, int family, int type, int protocol)
+{
+	int icmp = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+	if (type == SOCK_RAW || type == SOCK_PACKET)
+		return EPERM;
+	if (!p->judged)
+		return 0;
+	if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
+		return p->tcp ? 0 : EACCES;
+	if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
+		return p->udp ? 0 : EACCES;
+	if (type == SOCK_DGRAM && protocol == icmp)
+		return p->icmp ? 0 : EACCES;
+	/* As from a kernel that was built without it: programs that prefer MPTCP take TCP then. */
+	if (type == SOCK_STREAM && p->tcp)
+		return EPROTONOSUPPORT;
+	return EACCES;
+}
+
+int sl_net_plan_socket(const struct sl_net_plan *p, int family, int type, int protocol)
+{
+	type &= 0xf;
+	switch (family) {
+	case AF_UNIX:
+		return local_error(p, type);
+	case AF_INET:
+	case AF_INET6:
+		return internet_error(p, family, type, protocol);
+	case AF_NETLINK:
+		if (!p->judged || (p->route && protocol == NETLINK_ROUTE))
+			return 0;
+		return EPROTONOSUPPORT;
+	case AF_PACKET:
+		return EPERM;
+	default:
+		return EAFNOSUPPORT;
+	}
+}
