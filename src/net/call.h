@@ -71,7 +71,7 @@ void sl_peer_identity_restore(struct sl_peer_identity *p);
 
 /* The calls. The result to answer with, or SL_LATER: a worker answers, and has the descriptor. */
 #define SL_LATER INT64_MIN
-#define SL_GO_ON (INT64_MIN + 1) /* while learning alone: let the caller make the call itself */
+#define SL_GO_ON (INT64_MIN + 1) /* let the caller make the call itself: while learning, or where registers are all of it */
 int64_t sl_net_connect(struct sl_net_call *c);
 int64_t sl_net_bind(struct sl_net_call *c);
 int64_t sl_net_listen(struct sl_net_call *c);

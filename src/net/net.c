@@ -164,7 +164,7 @@ void sl_net_look_up(const struct sl_net_call *c)
 }
 
 /* socket, socketpair: notified where --explain says what is refused, and learning what is made. */
-static void answer_socket(struct sl_net_call *c)
+static int64_t answer_socket(struct sl_net_call *c)
 {
 	int type = (int)c->n.data.args[1];
 	struct sl_net_event e = {.deed = SL_NET_MADE, .refused = true};
@@ -181,11 +181,10 @@ static void answer_socket(struct sl_net_call *c)
 		/* The arguments are all registers, and they are allowed. */
 		e.refused = false;
 		sl_net_call_report(c, &e, 0);
-		sl_notif_continue(c->listener, c->n.id);
-		return;
+		return SL_GO_ON;
 	}
 	sl_net_call_report(c, &e, error);
-	sl_net_answer(c, -error);
+	return -error;
 }
 
 static int socket_option(int fd, int name)
@@ -236,23 +235,18 @@ static int64_t dispatch(struct sl_net_call *c)
 	}
 }
 
-void sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif *n,
+bool sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif *n,
 		   const struct sl_call *call)
 {
 	struct sl_net_call c = {
 	    .net = net, .listener = listener, .n = *n, .call = call, .tid = (pid_t)n->pid, .fd = -EBADF};
 	int64_t result;
 
-	if (call->op == SL_OP_SOCKET) {
-		answer_socket(&c);
-		return;
-	}
-	result = dispatch(&c);
+	result = call->op == SL_OP_SOCKET ? answer_socket(&c) : dispatch(&c);
 	if (result == SL_LATER)
-		return; /* the descriptor is the worker's */
-	if (result == SL_GO_ON)
-		sl_notif_continue(listener, n->id);
-	else
+		return true; /* the descriptor is the worker's */
+	if (result != SL_GO_ON)
 		sl_net_answer(&c, result);
 	sl_close(c.fd);
+	return result != SL_GO_ON;
 }

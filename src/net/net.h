@@ -71,8 +71,9 @@ struct sl_net {
 void sl_net_start(struct sl_net *net);
 void sl_net_stop(struct sl_net *net);
 
-/* Answer a notified socket call (SL_OP_SOCKET, CONNECT, BIND, LISTEN, SEND), now or later. */
-void sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif *n,
+/* Answer a notified socket call (SL_OP_SOCKET, CONNECT, BIND, LISTEN, SEND), now or later. False while learning, where the
+ * caller may make the call itself: nothing was answered. */
+bool sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif *n,
 		   const struct sl_call *call);
 
 #endif

@@ -83,6 +83,9 @@ struct sl_opening {
 /* Append "KEY on PATH opens N objects that were not used: a, b, c". */
 void sl_opening_format(struct sl_strbuf *out, const struct sl_opening *o);
 
+/* A call that is answered without being looked at: it was used. */
+void sl_observer_count_call(struct sl_observer *o, int nr);
+
 /* What was done with a socket, or refused. From any thread. */
 struct sl_net_event;
 void sl_observer_net(struct sl_observer *o, const struct sl_net_event *e);

@@ -196,6 +196,12 @@ void sl_observer_run_done(struct sl_observer *o)
 	sl_facts_run_done(o->facts);
 }
 
+void sl_observer_count_call(struct sl_observer *o, int nr)
+{
+	if (o->options.calls)
+		sl_call_set_add(&o->calls, nr);
+}
+
 void sl_observer_net(struct sl_observer *o, const struct sl_net_event *e)
 {
 	if (o->options.explain)

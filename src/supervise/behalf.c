@@ -68,10 +68,10 @@ void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct secc
 	case SL_OP_BIND:
 	case SL_OP_LISTEN:
 	case SL_OP_SEND:
-		if (b->net)
-			sl_net_notify(b->net, listener, n, call);
-		else
+		if (!b->net)
 			sl_notif_error(listener, n->id, EACCES);
+		else if (!sl_net_notify(b->net, listener, n, call))
+			sl_notif_continue(listener, n->id);
 		return;
 	default:
 		break;

@@ -55,10 +55,10 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
 	uint64_t args[6];
 
-	if (call && is_for_net(n, call->op))
-		return ROUTE_BEHALF;
 	if (!n->behalf.policy)
 		return ROUTE_CONTINUE;
+	if (call && is_for_net(n, call->op))
+		return ROUTE_BEHALF;
 	if (!call)
 		return ROUTE_BEHALF;
 	for (size_t i = 0; i < SL_ARRAY_LEN(args); i++)
@@ -119,10 +119,24 @@ static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
 	}
 }
 
+/* A socket call of a command that is learned: done here. False where it is to go the way of all others. */
+static bool learn_socket(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
+{
+	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
+
+	if (n->behalf.policy || !call || !is_for_net(n, call->op))
+		return false;
+	if (n->observer)
+		sl_observer_count_call(n->observer, notif->data.nr);
+	return sl_net_notify(n->behalf.net, listener, notif, call);
+}
+
 static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
 	int error;
 
+	if (learn_socket(n, listener, notif))
+		return;
 	if (n->view) {
 		if (n->measure)
 			measure(n, notif);

@@ -55,9 +55,7 @@ def test_a_bad_profile_runs_nothing(box):
 
 
 UNSUPPORTED = {
-    "network.allow": '[network]\nallow = ["tcp://example.org:443"]',
-    "network.allow_bind": "[network]\nallow_bind = [80]",
-    "network.unix": '[network]\nunix = ["@x"]',
+    "network.port_remap": "[network]\nport_remap = true",
     "http.allow": '[http]\nallow = ["GET example.org/*"]',
     "filesystem.deny": '[filesystem]\ndeny = ["/etc"]',
     "filesystem.chroot": '[filesystem]\nchroot = "/"',
