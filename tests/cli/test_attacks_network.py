@@ -113,7 +113,7 @@ def test_N6_R13_nothing_listed_reaches_nothing(sandlock, program, tmp_path, serv
     assert all(arrived.values()), f"some attempts cannot be made here at all: {arrived}"
     attacks.compare({name: bare[name] for name in (*SENDING, *WORKS)}, {name: "SUCCEEDED" for name in (*SENDING, *WORKS)})
     # What this kernel was built without or does not let anybody do, and what takes privilege.
-    unbuilt = [*families, "pair-inet", "icmp", "netlink"]
+    unbuilt = [*families, "pair-inet", "icmp", "netlink", "sctp"]
     privileged = ["raw4", "raw6", "packet", "sock-packet", *administration]
     attacks.proves(bare, confined, unbuilt if ROOT else unbuilt + privileged)
 
