@@ -159,11 +159,15 @@ int sl_run_killer(struct sl_run *run, struct sl_error *err)
 static int set_up_view(struct sl_run *run)
 {
 	const struct sl_sandbox_options *options = run->options;
+	int r;
 
 	if (!options->upper)
 		return 0;
-	return sl_view_calls_new(options->upper, options->tmp_dir, options->observer, &run->notifier.behalf,
-				 &run->notifier.view, run->err);
+	r = sl_view_calls_new(options->upper, options->tmp_dir, options->observer, &run->notifier.behalf,
+			      &run->notifier.view, run->err);
+	if (r == 0)
+		run->notifier.view->substitute = &run->notifier.substitute;
+	return r;
 }
 
 static bool is_inside(void *arg, pid_t pid)

@@ -39,6 +39,8 @@ static sl_view_handler *const handlers[] = {
     [SL_OP_INODE_FLAGS] = sl_view_do_attribute,
     [SL_OP_GETXATTR] = sl_view_do_getxattr,
     [SL_OP_LISTXATTR] = sl_view_do_getxattr,
+    [SL_OP_EXEC] = sl_view_do_exec,
+    [SL_OP_CHDIR] = sl_view_do_chdir,
 };
 
 #define OPEN_WRITES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))

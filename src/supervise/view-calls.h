@@ -18,6 +18,7 @@
 #include <linux/seccomp.h>
 
 #include "kernel/resolve.h"
+#include "kernel/substitute.h"
 #include "kernel/tracee.h"
 #include "observe/observe.h"
 #include "policy/calls.h"
@@ -46,6 +47,7 @@ struct sl_view_calls {
 	char *tmp_dir;		      /* canonical, or NULL: what is below it stays real */
 	struct sl_observer *observer; /* or NULL */
 	const struct sl_behalf *behalf;
+	struct sl_substitute_host *substitute; /* the notifier's */
 	struct sl_view_creds own; /* of this thread, for callers like us */
 	struct sl_creds *own_creds;
 	/* The last working directory or descriptor that was mapped: text of its link, and its node. */
@@ -206,6 +208,11 @@ int sl_view_look_up_last(struct sl_view_call *c, struct sl_place *p);
 /* Forget which directory was mapped last. */
 void sl_view_forget_mapped(struct sl_view_calls *v);
 
+/* ---- calls that only the caller itself can make (view-exec.c, view-chdir.c) ---- */
+
+/* A caller could not be made to do another call: ptrace is forbidden here. Returns the error for its call. */
+int sl_view_untraceable(struct sl_view_calls *v);
+
 /* ---- handlers, by family ---- */
 typedef int sl_view_handler(struct sl_view_call *c);
 sl_view_handler sl_view_do_open; /* view-open.c */
@@ -223,7 +230,7 @@ sl_view_handler sl_view_do_statfs;
 sl_view_handler sl_view_do_getcwd; /* view-dir.c */
 sl_view_handler sl_view_do_getdents;
 sl_view_handler sl_view_do_exec; /* view-exec.c */
-sl_view_handler sl_view_do_chdir;
+sl_view_handler sl_view_do_chdir; /* view-chdir.c */
 sl_view_handler sl_view_do_attribute; /* view-attr.c */
 sl_view_handler sl_view_do_getxattr;
 
