@@ -41,20 +41,23 @@ struct sl_view_listing {
 struct sl_view_calls {
 	struct sl_view *view;
 	struct sl_view_file *root;
-	char *upper;		      /* canonical path */
+	char *upper; /* canonical path */
 	dev_t proc_dev;
 	struct stat upper_parent;     /* its listing does not show the upper */
 	char *tmp_dir;		      /* canonical, or NULL: what is below it stays real */
 	struct sl_observer *observer; /* or NULL */
 	const struct sl_behalf *behalf;
 	struct sl_substitute_host *substitute; /* the notifier's */
-	struct sl_view_creds own; /* of this thread, for callers like us */
+	struct sl_view_creds own;	       /* of this thread, for callers like us */
 	struct sl_creds *own_creds;
 	/* The last working directory or descriptor that was mapped: text of its link, and its node. */
 	char *mapped_text;
 	struct sl_vnode *mapped;
 	/* Files without a name that a link call may still give one, and the directories being listed. */
-	struct sl_view_file **unnamed;
+	struct sl_view_unnamed {
+		struct sl_view_file *file;
+		char *path; /* "/dir/#7": where it was made */
+	} * unnamed;
 	size_t unnamed_len;
 	struct sl_view_listing *listings;
 	size_t listing_count;
@@ -186,6 +189,10 @@ int sl_view_locate_arg(struct sl_view_call *c, int which, int walk_flags, struct
 /* What is behind a descriptor of the caller, or its working directory (AT_FDCWD). */
 int sl_view_locate_fd(struct sl_view_call *c, int fd, struct sl_place *ret);
 
+/* What a link of procfs (a place's text) says to the caller, whose own link it is. -EAGAIN: as the kernel has
+ * it. */
+int sl_view_proc_link(struct sl_view_call *c, const char *text, char buf[PATH_MAX]);
+
 /* A canonical path of the real tree to the node that stands for it: paths in the upper are those of its
  * objects. Used by the caller. -ENOENT where the view has it no more or it is none of the view's. */
 int sl_view_map(struct sl_view_calls *v, const char *real, struct sl_vnode **ret);
@@ -229,8 +236,8 @@ sl_view_handler sl_view_do_readlink;
 sl_view_handler sl_view_do_statfs;
 sl_view_handler sl_view_do_getcwd; /* view-dir.c */
 sl_view_handler sl_view_do_getdents;
-sl_view_handler sl_view_do_exec; /* view-exec.c */
-sl_view_handler sl_view_do_chdir; /* view-chdir.c */
+sl_view_handler sl_view_do_exec;      /* view-exec.c */
+sl_view_handler sl_view_do_chdir;     /* view-chdir.c */
 sl_view_handler sl_view_do_attribute; /* view-attr.c */
 sl_view_handler sl_view_do_getxattr;
 

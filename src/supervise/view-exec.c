@@ -366,7 +366,8 @@ static int execute_by(const struct exec *x, const struct arguments *argv, const 
 	if (r == -EPERM)
 		return sl_view_untraceable(x->c->v);
 	if (r)
-		return r < 0 ? r : -ECANCELED; /* it makes its call anew, or is gone: nobody hears this answer */
+		return r < 0 ? r
+			     : -ECANCELED; /* it makes its call anew, or is gone: nobody hears this answer */
 	result = call_execve(x, s, argv, path);
 	if (!sl_substitute_end(s, result))
 		return -ECANCELED;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "base/path.h"
@@ -213,17 +214,46 @@ static int open_dir(struct sl_view_call *c, const struct sl_place *p)
 	return send_fd(c, fd < 0 ? -errno : fd);
 }
 
-/* An O_PATH descriptor cannot be handed over: one for reading is the next best. */
+/* An O_PATH descriptor cannot be handed over, but the caller can open the real object so itself: it is made
+ * to. -EPERM where that is forbidden. */
+static int open_reference_there(struct sl_view_call *c, struct sl_vnode *n)
+{
+	uint64_t args[6] = {(uint64_t)(int64_t)AT_FDCWD, 0,
+			    O_PATH | O_NOFOLLOW | ((uint64_t)c->open_flags & (O_CLOEXEC | O_DIRECTORY))};
+	struct sl_view_file at = sl_view_at(n);
+	SL_FREE char *path = NULL;
+	struct sl_substitution *s;
+	int64_t result = 0;
+	int r = sl_view_real_path(&at, &path);
+
+	if (r == 0)
+		r = sl_substitute_begin(c->v->substitute, c->n, &s);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return -ECANCELED; /* it makes its call anew, or is gone: nobody hears this answer */
+	r = sl_substitute_place(s, strlen(path) + 1, &args[1]);
+	if (r == 0 && sl_tracee_write(sl_substitute_tid(s), args[1], path, strlen(path) + 1) < 0)
+		r = -ENOMEM;
+	if (r == 0)
+		r = sl_substitute_call(s, __NR_openat, args, true, &result);
+	return sl_substitute_end(s, r < 0 ? r : result) ? SL_VIEW_ANSWERED : -ECANCELED;
+}
+
+/* Where the caller cannot be made to, a descriptor for reading is the next best. */
 static int open_reference(struct sl_view_call *c, const struct sl_place *p)
 {
 	SL_CLOSE int fd = sl_vnode_attr_fd(p->walk.node);
 	char proc[SL_VSTORE_PROC];
-	int opened;
+	int opened, r;
 
-	if (c->open_flags & O_DIRECTORY)
+	if (c->open_flags & O_DIRECTORY && !sl_vnode_is_dir(p->walk.node))
 		return -ENOTDIR;
 	if (fd < 0)
 		return fd;
+	r = p->walk.node->standin ? -EPERM : open_reference_there(c, p->walk.node);
+	if (r != -EPERM)
+		return r;
 	opened = open(sl_vstore_proc(fd, proc), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return send_fd(c, opened < 0 ? -errno : opened);
 }
@@ -238,22 +268,37 @@ static bool is_ours_alone(struct sl_view_calls *v, const struct sl_vnode *n)
 	return fd >= 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
 }
 
-/* A file without a name lives as long as the caller can give it one: keep the view's file. */
-static void keep_unnamed(struct sl_view_calls *v, struct sl_view_file *f)
+static void sweep_unnamed(struct sl_view_calls *v)
 {
 	size_t kept = 0;
 
-	if (v->unnamed_len && v->unnamed_len % UNNAMED_SWEEP == 0) {
-		for (size_t i = 0; i < v->unnamed_len; i++) {
-			if (sl_vnode_links(v->unnamed[i]->node) || is_ours_alone(v, v->unnamed[i]->node))
-				sl_view_close(v->unnamed[i]);
-			else
-				v->unnamed[kept++] = v->unnamed[i];
+	for (size_t i = 0; i < v->unnamed_len; i++) {
+		struct sl_view_unnamed *u = &v->unnamed[i];
+
+		if (!sl_vnode_links(u->file->node) && !is_ours_alone(v, u->file->node)) {
+			v->unnamed[kept++] = *u;
+			continue;
 		}
-		v->unnamed_len = kept;
+		sl_view_close(u->file);
+		free(u->path);
 	}
-	v->unnamed = sl_xrealloc(v->unnamed, (v->unnamed_len + 1) * sizeof(struct sl_view_file *));
-	v->unnamed[v->unnamed_len++] = f;
+	v->unnamed_len = kept;
+}
+
+/* A file without a name lives as long as the caller can give it one: keep the view's file. */
+static void keep_unnamed(struct sl_view_calls *v, struct sl_view_file *f, struct sl_vnode *dir)
+{
+	char path[PATH_MAX];
+
+	if (v->unnamed_len && v->unnamed_len % UNNAMED_SWEEP == 0)
+		sweep_unnamed(v);
+	if (sl_view_name(dir, NULL, NULL, path) < 0)
+		snprintf(path, sizeof(path), "/");
+	v->unnamed = sl_xrealloc(v->unnamed, (v->unnamed_len + 1) * sizeof(*v->unnamed));
+	v->unnamed[v->unnamed_len++] = (struct sl_view_unnamed){
+	    .file = f,
+	    .path = sl_xasprintf("%s/#%llu", strcmp(path, "/") ? path : "", (unsigned long long)f->node->ino),
+	};
 }
 
 /* Open by the view, relative to where the walk ended. */
@@ -295,7 +340,7 @@ static int open_on_view(struct sl_view_call *c, const struct sl_place *p)
 		c->existing_changed = true;
 	fd = SL_TAKE_FD(f->fd);
 	if (c->open_flags & TMPFILE_BIT)
-		keep_unnamed(c->v, f);
+		keep_unnamed(c->v, f, there);
 	else
 		sl_view_close(f);
 	return send_fd(c, fd);
@@ -330,10 +375,10 @@ static int open_place(struct sl_view_call *c, const struct sl_place *p)
 		note_refused(c, "writing to a file system of the kernel's own");
 		return -EACCES;
 	}
+	if (n && c->open_flags & O_PATH && (p->moved || !sl_vnode_is_dir(n)))
+		return open_reference(c, p);
 	if (n && sl_vnode_is_dir(n) && !(c->open_flags & TMPFILE_BIT))
 		return open_dir(c, p);
-	if (n && c->open_flags & O_PATH)
-		return open_reference(c, p);
 	if (n && S_ISFIFO(n->mode))
 		return open_fifo(c, p);
 	if (c->changes && p->via_fd && n && !n->obj && S_ISREG(n->mode)) {

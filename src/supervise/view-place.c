@@ -240,6 +240,43 @@ static void parse_proc(const struct sl_view_call *c, const char *text, struct pr
 	ret->rest = at;
 }
 
+/* What the caller's link says of an object that the view calls otherwise than the kernel. */
+static int translate(struct sl_view_call *c, const struct proc_path *p, char buf[PATH_MAX])
+{
+	SL_CLEANUP(sl_place_release) struct sl_place to = SL_PLACE_INIT;
+	static const char gone[] = " (deleted)";
+	const char *rest;
+	ssize_t len;
+	int r = follow_link(c, p->link, &to);
+
+	if (r < 0)
+		return r;
+	if (to.kind == SL_PLACE_VIEW) {
+		r = sl_view_name(to.walk.node, NULL, NULL, buf);
+		if (r != -ENOENT)
+			return r;
+	}
+	len = readlink(p->link, buf, PATH_MAX - sizeof(gone));
+	if (len < 0)
+		return -errno;
+	buf[len] = '\0';
+	if (buf[0] != '/')
+		return 0;
+	if (object_number(c->v, buf, &rest) || sl_path_within(buf, sl_view_upper_path(c->v->view)))
+		snprintf(buf, PATH_MAX, "/"); /* nobody remembers its name */
+	if (!strstr(buf, gone))
+		memcpy(buf + strlen(buf), gone, sizeof(gone));
+	return 0;
+}
+
+int sl_view_proc_link(struct sl_view_call *c, const char *text, char buf[PATH_MAX])
+{
+	struct proc_path p;
+
+	parse_proc(c, text, &p);
+	return p.magic && !*p.rest ? translate(c, &p, buf) : -EAGAIN;
+}
+
 /* ---- paths ---- */
 
 struct locating {
@@ -494,7 +531,8 @@ static int object_fd(struct sl_vnode *n)
 	return fd < 0 ? -errno : fd;
 }
 
-static int fill_resolved(const struct sl_place *p, bool parent, struct sl_resolved *ret)
+static int fill_resolved(const struct sl_view_calls *v, const struct sl_place *p, bool parent,
+			 struct sl_resolved *ret)
 {
 	const struct sl_vwalk *w = &p->walk;
 	bool named = w->dir && w->last == SL_VWALK_NORM;
@@ -515,12 +553,18 @@ static int fill_resolved(const struct sl_place *p, bool parent, struct sl_resolv
 	}
 	ret->trailing_slash = w->slash;
 	r = sl_view_name(w->node, named ? w->dir : NULL, named ? w->name : NULL, ret->path);
-	if (r == -ENOENT && w->node) { /* it has no name any more */
-		ret->deleted = ret->anonymous = true;
-		snprintf(ret->path, sizeof(ret->path), "(deleted)");
-		return 0;
+	if (r != -ENOENT || !w->node)
+		return r;
+	/* It has no name, or has none any more. */
+	ret->deleted = ret->anonymous = true;
+	snprintf(ret->path, sizeof(ret->path), "(deleted)");
+	for (size_t i = 0; i < v->unnamed_len; i++) {
+		if (v->unnamed[i].file->node != w->node)
+			continue;
+		ret->anonymous = false;
+		snprintf(ret->path, sizeof(ret->path), "%s", v->unnamed[i].path);
 	}
-	return r;
+	return 0;
 }
 
 /* Walk as opts say. For PARENT without NOFOLLOW a dangling link names its target (as O_CREAT has it); with it
@@ -589,7 +633,7 @@ int sl_view_observe_resolve(void *arg, int dirfd, const char *path, const struct
 	}
 	*ret = SL_RESOLVED_INIT;
 	ret->name[0] = '\0';
-	r = fill_resolved(&p, opts->flags & SL_RESOLVE_PARENT, ret);
+	r = fill_resolved(v, &p, opts->flags & SL_RESOLVE_PARENT, ret);
 	if (r < 0)
 		sl_resolved_release(ret);
 	return r;

@@ -258,8 +258,10 @@ void sl_view_calls_free(struct sl_view_calls *v)
 	if (v->observer)
 		sl_observer_set_view(v->observer, &(struct sl_observer_view){0});
 	sl_view_forget_mapped(v);
-	for (size_t i = 0; i < v->unnamed_len; i++)
-		sl_view_close(v->unnamed[i]);
+	for (size_t i = 0; i < v->unnamed_len; i++) {
+		sl_view_close(v->unnamed[i].file);
+		free(v->unnamed[i].path);
+	}
 	for (size_t i = 0; i < v->listing_count; i++)
 		sl_view_close(v->listings[i].file);
 	free(v->unnamed);

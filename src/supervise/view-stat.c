@@ -138,11 +138,20 @@ int sl_view_do_access(struct sl_view_call *c)
 	return sl_view_accessat(&c->ctx, &at, "", mode, AT_EMPTY_PATH);
 }
 
+/* The answer of a readlink. */
+static int give_text(const struct sl_view_call *c, const char *text, size_t len)
+{
+	int first = c->row->path_arg + 1, r;
+
+	len = SL_MIN(len, (size_t)(int)c->n->data.args[first + 1]);
+	r = sl_tracee_write(c->tid, c->n->data.args[first], text, len);
+	return r < 0 ? r : (int)len;
+}
+
 int sl_view_do_readlink(struct sl_view_call *c)
 {
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	int first = c->row->path_arg + 1, r;
-	size_t size = (size_t)(int)c->n->data.args[first + 1];
 	char text[PATH_MAX];
 	struct sl_view_file at;
 	ssize_t len;
@@ -150,6 +159,8 @@ int sl_view_do_readlink(struct sl_view_call *c)
 	if ((int)c->n->data.args[first + 1] <= 0)
 		return -EINVAL;
 	r = find_object(c, AT_EMPTY_PATH, &p);
+	if (r == SL_VIEW_CONTINUE && p.kind == SL_PLACE_PROC && sl_view_proc_link(c, p.text, text) == 0)
+		return give_text(c, text, strlen(text));
 	if (r == 0)
 		r = sl_view_call_begin(c, false);
 	if (r < 0)
@@ -157,11 +168,8 @@ int sl_view_do_readlink(struct sl_view_call *c)
 	if (!S_ISLNK(p.walk.node->mode))
 		return c->path[0][0] ? -EINVAL : -ENOENT;
 	at = sl_view_at(p.walk.node);
-	len = sl_view_readlinkat(&c->ctx, &at, "", text, SL_MIN(size, sizeof(text)));
-	if (len < 0)
-		return (int)len;
-	r = sl_tracee_write(c->tid, c->n->data.args[first], text, (size_t)len);
-	return r < 0 ? r : (int)len;
+	len = sl_view_readlinkat(&c->ctx, &at, "", text, sizeof(text));
+	return len < 0 ? (int)len : give_text(c, text, (size_t)len);
 }
 
 int sl_view_do_statfs(struct sl_view_call *c)
