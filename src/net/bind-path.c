@@ -25,31 +25,30 @@ struct path_bind {
 	int result;
 };
 
+/* Nothing of the caller can be looked at from inside the domain, and perhaps nothing of /proc: the domain
+ * comes last. The thread ends as it is, so nothing is restored. */
 static int bind_as_caller(const struct path_bind *p)
 {
 	struct sl_net_call *c = p->c;
 	SL_CLOSE int cwd = sl_open_base(c->tid, AT_FDCWD);
-	struct sl_identity *saved;
+	SL_FREE struct sl_identity *saved = NULL;
 	struct sl_creds creds;
-	int r;
 
 	if (cwd < 0 || sl_tracee_creds(c->tid, &creds) < 0 || !sl_net_call_valid(c))
 		return -EACCES;
-	if (fchdir(cwd) < 0 || sl_identity_assume(&creds, &saved) < 0)
+	if (unshare(CLONE_FS) < 0 || fchdir(cwd) < 0 || sl_identity_assume(&creds, &saved) < 0)
 		return -EACCES;
 	umask(creds.umask);
-	r = bind(c->fd, &p->address->any, p->address->len) < 0 ? -errno : 0;
-	sl_identity_restore(saved);
-	return r;
+	if (sl_landlock_restrict(c->net->ruleset_fd) < 0)
+		return -EACCES;
+	return bind(c->fd, &p->address->any, p->address->len) < 0 ? -errno : 0;
 }
 
 static void *confined_main(void *arg)
 {
 	struct path_bind *p = arg;
 
-	p->result = -EACCES;
-	if (unshare(CLONE_FS) == 0 && sl_landlock_restrict(p->c->net->ruleset_fd) == 0)
-		p->result = bind_as_caller(p);
+	p->result = bind_as_caller(p);
 	return NULL;
 }
 

@@ -103,6 +103,11 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 	*ret = p;
 }
 
+void sl_net_plan_explain(struct sl_net_plan *plan)
+{
+	plan->connect = plan->bind = plan->listen = SL_NET_NOTIFY;
+}
+
 const char *sl_net_plan_lacks(const struct sl_net_plan_input *in, const struct sl_net_plan *plan)
 {
 	const struct sl_net_rules *r = in->rules;

@@ -42,6 +42,9 @@ struct sl_net_plan_input {
 
 void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *ret);
 
+/* --explain: what the kernel would judge alone is notified too, so that a refusal can be said. */
+void sl_net_plan_explain(struct sl_net_plan *plan);
+
 /* What of the rules cannot be held with this plan, as the end of a sentence, or NULL. */
 const char *sl_net_plan_lacks(const struct sl_net_plan_input *in, const struct sl_net_plan *plan);
 

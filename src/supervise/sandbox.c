@@ -60,6 +60,8 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .extra_deny = options->extra_deny,
 	};
 	sl_net_plan_make(&net, &ret->net);
+	if (ret->explain && listener && net.can_take)
+		sl_net_plan_explain(&ret->net);
 	for (size_t i = 0; policy && i < policy->self_rule_count; i++) {
 		ret->open_self = true;
 		if (policy->self_rules[i].rights & SL_RIGHT_WRITE)
