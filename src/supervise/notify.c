@@ -170,14 +170,19 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	}
 }
 
-/* While forks wait for others to be over they are looked at again and again. True: there may be a notification. */
-static bool wait_for_forks(struct sl_notifier *n, int listener)
+/* Forks that wait for others to be over, and FIFOs that wait for their peer, are looked at again and again. True: there
+ * may be a notification. */
+static bool wait_for_peers(struct sl_notifier *n, int listener)
 {
+	bool fifos = n->view && n->view->waiting_len;
 	struct pollfd p = {.fd = listener, .events = POLLIN};
 
-	if (!n->forks.waiting_count || poll(&p, 1, 1) > 0)
+	if (fifos) /* whoever has just come may be one */
+		sl_view_fifo_retry(n->view, listener);
+	if ((!n->forks.waiting_count && !fifos) || poll(&p, 1, 1) > 0)
 		return true;
-	sl_forks_retry(&n->forks, &n->behalf, listener);
+	if (n->forks.waiting_count)
+		sl_forks_retry(&n->forks, &n->behalf, listener);
 	return false;
 }
 
@@ -236,7 +241,7 @@ static void *notifier_main(void *arg)
 	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
 		int r;
 
-		if (!wait_for_forks(n, listener))
+		if (!wait_for_peers(n, listener))
 			continue;
 		r = sl_notif_recv(listener, &notif);
 		if (r == 0) {

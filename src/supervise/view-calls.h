@@ -59,6 +59,16 @@ struct sl_view_calls {
 		char *path; /* "/dir/#7": where it was made */
 	} * unnamed;
 	size_t unnamed_len;
+	/* Opens of FIFOs that wait for their peer (view-fifo.c). */
+	struct sl_view_waiting {
+		uint64_t id;
+		struct sl_view_file *file;
+		int fd; /* a reader's end; -EBADF: a writer */
+		int flags;
+		uint32_t cloexec;
+		bool ready; /* its peer was there */
+	} * waiting;
+	size_t waiting_len;
 	struct sl_view_listing *listings;
 	size_t listing_count;
 	uint64_t stamp;
@@ -219,6 +229,15 @@ void sl_view_forget_mapped(struct sl_view_calls *v);
 
 /* A caller could not be made to do another call: ptrace is forbidden here. Returns the error for its call. */
 int sl_view_untraceable(struct sl_view_calls *v);
+
+/* ---- FIFOs (view-fifo.c) ---- */
+
+/* Open the FIFO of a place. As a handler. */
+int sl_view_open_fifo(struct sl_view_call *c, const struct sl_place *p);
+
+/* While waiting_len is not 0: now and then, and never while a call is looked at. */
+void sl_view_fifo_retry(struct sl_view_calls *v, int listener);
+void sl_view_fifo_release(struct sl_view_calls *v);
 
 /* ---- handlers, by family ---- */
 typedef int sl_view_handler(struct sl_view_call *c);

@@ -346,16 +346,6 @@ static int open_on_view(struct sl_view_call *c, const struct sl_place *p)
 	return send_fd(c, fd);
 }
 
-/* A FIFO: without a peer the open would wait, which this thread may not. */
-static int open_fifo(struct sl_view_call *c, const struct sl_place *p)
-{
-	if (!c->changes && !p->moved && !p->changed)
-		return SL_VIEW_CONTINUE;
-	if ((c->open_flags & O_ACCMODE) != O_RDWR && !(c->open_flags & O_NONBLOCK))
-		return -ENXIO;
-	return open_on_view(c, p);
-}
-
 static int open_place(struct sl_view_call *c, const struct sl_place *p)
 {
 	const struct sl_vnode *n = p->walk.node;
@@ -369,6 +359,8 @@ static int open_place(struct sl_view_call *c, const struct sl_place *p)
 		return open_in_tmp(c, p);
 	if (n && !(c->open_flags & O_PATH) && (S_ISCHR(n->mode) || S_ISBLK(n->mode)))
 		return open_device(c, p);
+	if (n && S_ISFIFO(n->mode) && !(c->open_flags & O_PATH))
+		return sl_view_open_fifo(c, p);
 	if (sl_place_is_native(c, p))
 		return SL_VIEW_CONTINUE;
 	if (c->changes && sl_place_area(c->v, p) == SL_AREA_PSEUDO) {
@@ -379,8 +371,6 @@ static int open_place(struct sl_view_call *c, const struct sl_place *p)
 		return open_reference(c, p);
 	if (n && sl_vnode_is_dir(n) && !(c->open_flags & TMPFILE_BIT))
 		return open_dir(c, p);
-	if (n && S_ISFIFO(n->mode))
-		return open_fifo(c, p);
 	if (c->changes && p->via_fd && n && !n->obj && S_ISREG(n->mode)) {
 		r = reopen_inherited(c, p);
 		if (r != -EAGAIN)
