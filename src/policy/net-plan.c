@@ -81,8 +81,9 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 	/* Where sockets of the sandbox's own are to be reached, connect is the supervisor's. */
 	local = r->sockets.len || in->private_tmp;
 	p.kernel_connect = by_port && (!local || !supervised);
-	p.kernel_bind =
-	    in->landlock_tcp && !r->deny_bind_count && few_enough(r->bind, r->bind_count, 0, &total);
+	/* Without a policy no ruleset withholds anything. */
+	p.kernel_bind = in->landlock_tcp && in->rules && !r->deny_bind_count &&
+			few_enough(r->bind, r->bind_count, 0, &total);
 	p.connect = p.kernel_connect ? SL_NET_PASS : supervised ? SL_NET_NOTIFY : SL_NET_REFUSE;
 	p.local_stream = !p.kernel_connect;
 	p.local_datagram = supervised && r->sockets.len > 0;
