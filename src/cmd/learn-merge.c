@@ -24,6 +24,13 @@ static int check_version(const struct sl_learn *l, const struct sl_profile *old)
 	return 0;
 }
 
+/* Limits that are there grow with what is used; no other is added. */
+static bool has_limits(const struct sl_profile *p)
+{
+	return p->limits.memory != SL_INT_UNSET || p->limits.processes != SL_INT_UNSET ||
+	       p->limits.open_files != SL_INT_UNSET;
+}
+
 int sl_learn_merge_open(struct sl_learn *l)
 {
 	struct sl_profile old;
@@ -38,6 +45,8 @@ int sl_learn_merge_open(struct sl_learn *l)
 	/* A list that does not grow would refuse what was seen. */
 	if (!status && old.syscalls.allow.present)
 		l->observe_syscalls = true;
+	if (!status && has_limits(&old))
+		l->observe_limits = true;
 	if (!l->output)
 		l->output = l->merge;
 	sl_profile_release(&old);

@@ -152,6 +152,7 @@ int sl_learn_write(struct sl_learn *l, const struct sl_outcome *outcome)
 
 	sl_profile_init(&settled.result, 2);
 	sl_observer_finish(l->observer, &l->profile, &settled.seen);
+	sl_learn_limits(l, &settled.header);
 	if (gmtime_r(&now, &tm) && strftime(date, sizeof(date), "%Y-%m-%d", &tm))
 		header.date = date;
 	if (uname(&kernel) == 0)

@@ -52,6 +52,8 @@ static const struct sl_option options[] = {
      "let --collapse-prefix name a sensitive directory"},
     {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
      offsetof(struct sl_learn, observe_syscalls), "list the system calls that were used"},
+    {"learn-limits", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
+     offsetof(struct sl_learn, observe_limits), "write limits of memory, processes and open files"},
     {"http-inject-ca", 0, SL_OPTION_LIST, "PATH", true, SL_COMPLETE_NOTHING, 0,
      "bundle to add an authority to"},
     {"http-port", 0, SL_OPTION_LIST, "PORT", true, SL_COMPLETE_NOTHING, 0,
@@ -144,6 +146,7 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	    .timeout_s = l->setup.timeout_s,
 	    .status_fd = -EBADF,
 	    .tmp_dir = l->tmp_dir,
+	    .measure = l->observe_limits,
 	    .progress = !l->quiet && isatty(STDERR_FILENO),
 	};
 
@@ -199,6 +202,7 @@ static int run_all(struct sl_learn *l, struct sl_outcome *ret)
 			ret->kind = SL_OUTCOME_FAILED;
 			return status;
 		}
+		sl_learn_peaks(l, &ret->peaks);
 		status = sl_outcome_status(ret);
 		sl_observer_run_done(l->observer);
 		if (ret->kind == SL_OUTCOME_NOT_STARTED || ret->kind == SL_OUTCOME_FAILED)

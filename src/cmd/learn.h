@@ -21,6 +21,7 @@ struct sl_learn {
 	const char *output, *trace_path, *merge;
 	bool in_place, keep_failed, shared_tmp, no_network, verbose, quiet, commit;
 	bool observe_syscalls; /* --learn-syscalls, or the profile of --merge lists them */
+	bool observe_limits;   /* --learn-limits, or the profile of --merge has some */
 	bool force_collapse;
 	int64_t repeat, collapse; /* collapse 0: not asked for */
 	struct sl_list collapse_prefix;
@@ -33,6 +34,7 @@ struct sl_learn {
 	char *tmp_dir;
 	char *upper; /* of the run at hand; NULL with --in-place */
 	struct sl_observer *observer;
+	struct sl_peaks peaks; /* of all runs */
 	struct sl_strv prefixes; /* canonical --collapse-prefix */
 	char *homes[2];		 /* canonical, or NULL */
 };
@@ -62,6 +64,12 @@ void sl_learn_collapse(const struct sl_learn *l, struct sl_profile *p, struct sl
 /* Append a line on each collapse, with what it opens that was not used. */
 void sl_learn_collapse_say(const struct sl_learn *l, const struct sl_collapses *done,
 			   const struct sl_observation *seen, struct sl_strbuf *lines);
+
+/* After each run: keep what was used at the most. */
+void sl_learn_peaks(struct sl_learn *l, const struct sl_peaks *run);
+
+/* After the last: make limits of it where they were asked for, and append to the comments of the header what has none. */
+void sl_learn_limits(struct sl_learn *l, struct sl_strv *comments);
 
 /* Before the run: the command as the profile's [program], and the entries of -r and -w. What is no UTF-8, and
  * so cannot be written, is left out with a warning. */

@@ -287,6 +287,7 @@ struct sl_command sl_program_command(const struct sl_program *p, const struct sl
 	    .open_files = profile->limits.open_files,
 	    .memory_bytes = profile->limits.memory,
 	    .processes = profile->limits.processes,
+	    .cpu_percent = profile->limits.cpu,
 	    .cpu_cores = &profile->limits.cpu_cores,
 	};
 }

@@ -33,7 +33,7 @@ struct run {
 	uint64_t degradable, disabled;
 	bool strict, explain;
 	int status_fd;
-	int64_t memory, processes; /* limits; 0: not asked for */
+	int64_t memory, processes, cpu; /* limits; 0: not asked for */
 	/* Made from it. */
 	char *path; /* of the profile, or NULL */
 	struct sl_profile profile;
@@ -58,6 +58,8 @@ static const struct sl_option options[] = {
      "at most SIZE bytes of memory, as in 512M"},
     {"max-processes", 'P', SL_OPTION_COUNT, "N", false, SL_COMPLETE_NOTHING, offsetof(struct run, processes),
      "at most N processes at once"},
+    {"cpu", 'c', SL_OPTION_COUNT, "PERCENT", false, SL_COMPLETE_NOTHING, offsetof(struct run, cpu),
+     "at most PERCENT of one CPU"},
     {"extra-deny-syscall", 0, SL_OPTION_SYSCALL, "NAME", false, SL_COMPLETE_NOTHING,
      offsetof(struct run, extra_deny), "refuse this system call too"},
     {"extra-allow-syscall", 0, SL_OPTION_SYSCALL, "GROUP", false, SL_COMPLETE_NOTHING,
@@ -90,7 +92,6 @@ static const struct sl_option options[] = {
     LATER("http-ca-out", 0, SL_OPTION_STRING, "PATH", "where to write that authority"),
     LATER("http-auth", 0, SL_OPTION_LIST, "RULE", "add authorisation to requests"),
     LATER("credential", 0, SL_OPTION_LIST, "SPEC", "a credential for --http-auth"),
-    LATER("cpu", 'c', SL_OPTION_STRING, "PERCENT", "limit of processor time"),
     LATER("max-disk", 0, SL_OPTION_STRING, "SIZE", "limit of what is written"),
     LATER("workdir", 0, SL_OPTION_STRING, "DIR", "keep changes in a copy-on-write view of DIR"),
     LATER("fs-storage", 0, SL_OPTION_STRING, "DIR", "where that view is kept"),
@@ -195,6 +196,8 @@ static void apply_limits(struct run *r)
 		p->limits.memory = r->memory;
 	if (r->processes)
 		p->limits.processes = r->processes;
+	if (r->cpu)
+		p->limits.cpu = r->cpu;
 }
 
 /* The destinations and ports of the command line, as the profile's. 0 or a status. */

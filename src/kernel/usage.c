@@ -102,6 +102,17 @@ int sl_usage_peak(pid_t pid, struct sl_usage_peak *ret)
 	return 0;
 }
 
+void sl_usage_peak_add(struct sl_usage_peak *most, pid_t pid)
+{
+	struct sl_usage_peak used;
+
+	if (sl_usage_peak(pid, &used) < 0)
+		return;
+	most->data_bytes = SL_MAX(most->data_bytes, used.data_bytes);
+	most->resident_bytes = SL_MAX(most->resident_bytes, used.resident_bytes);
+	most->descriptors = SL_MAX(most->descriptors, used.descriptors);
+}
+
 static int parse_rollup(const char *text, struct sl_usage_memory *ret)
 {
 	bool split = strstr(text, "\nPss_Anon:"); /* since Linux 5.4 */

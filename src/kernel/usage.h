@@ -31,6 +31,9 @@ struct sl_usage_peak {
 };
 int sl_usage_peak(pid_t pid, struct sl_usage_peak *ret);
 
+/* Raise *most to what the process uses, where that is more. */
+void sl_usage_peak_add(struct sl_usage_peak *most, pid_t pid);
+
 /* Proportional memory of a process, from smaps_rollup: what several share counts in parts. Pages of files are
  * not in it: the kernel can drop them. */
 struct sl_usage_memory {

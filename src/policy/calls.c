@@ -12,10 +12,10 @@
  * object.
  *
  * ftruncate, fallocate, write and their like have no row: what a descriptor may do was decided when it was
- * opened. kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, ptrace, process_vm_readv, process_vm_writev,
+ * opened. kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, process_vm_readv, process_vm_writev,
  * pidfd_getfd, kcmp, move_pages, migrate_pages and get_robust_list have none because Landlock keeps them
  * inside the sandbox, root or not: the first by its signal scope, the others through ptrace_may_access(),
- * which always ends in the security hook. process_madvise and perf_event_open ask mm_access() or
+ * which always ends in the security hook (so would ptrace, whose row is about limits). process_madvise and perf_event_open ask mm_access() or
  * perfmon_capable() instead, which CAP_PERFMON satisfies without the hook ("mm,procfs: allow read-only remote
  * mm access under CAP_PERFMON", Linux 6.14): those have rows.
  */
@@ -164,6 +164,8 @@
 	R(clone3,          ENOSYS)                                                                   \
 	/* seen where processes are counted or what they use is measured */                          \
 	C(exit_group,      EXIT,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
+	/* a thread has one tracer, which under a limit of CPU time is the tool */                   \
+	C(ptrace,          NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* memory that no limit of the kernel's own counts */                                        \
 	C(mmap,            NONE,         JUDGE,      N,  N,  N,  N,  3,  N,  N, 0)                    \
 	R(setns,           EPERM)                                                                    \

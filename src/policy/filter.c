@@ -209,6 +209,12 @@ static void judge_mmap(struct sl_bpf *b, const struct sl_filter_plan *plan, cons
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
+static void judge_ptrace(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	(void)call;
+	sl_bpf_ret(b, plan->limit_cpu ? refuse(EPERM) : SECCOMP_RET_ALLOW);
+}
+
 static void judge_unshare(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	(void)plan;
@@ -410,6 +416,8 @@ static judge_fn *judge_of(const struct sl_call *call)
 		return judge_unshare;
 	case __NR_mmap:
 		return judge_mmap;
+	case __NR_ptrace:
+		return judge_ptrace;
 	case __NR_exit_group:
 		return judge_exit;
 	case __NR_setpriority:

@@ -22,6 +22,7 @@ struct sl_filter_plan {
 	bool count_calls;    /* learn: notify every call that is not of "@base" and would be allowed, too */
 	const struct sl_call_set *listed; /* the only calls that are possible, or NULL: all */
 	bool limit_processes; /* run: notify what makes a process */
+	bool limit_cpu;	     /* run: no ptrace: whoever uses too much is held by tracing it */
 	bool limit_cpus;     /* run: notify every sched_setaffinity */
 	uint64_t limit_memory; /* run: no shared anonymous mapping of more bytes; 0: no limit */
 	bool measure;	     /* learn: notify what makes a process, and its end */

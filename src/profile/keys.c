@@ -90,7 +90,7 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     SIZE(limits, memory, SL_KEY_BUILT),
     INT(limits, processes, SL_KEY_BUILT, 1, INT32_MAX),
     INT(limits, open_files, SL_KEY_BUILT, 1, INT32_MAX),
-    INT(limits, cpu, SL_KEY_LATER, 1, 100 * CPU_SETSIZE),
+    INT(limits, cpu, SL_KEY_BUILT, 1, 100 * CPU_SETSIZE),
     SIZE(limits, disk, SL_KEY_LATER),
     INTS(limits, cpu_cores, SL_KEY_BUILT, 0, CPU_SETSIZE - 1),
     INT(limits, num_cpus, SL_KEY_LATER, 1, CPU_SETSIZE),

@@ -45,7 +45,7 @@ void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command,
 	if (!w->enabled)
 		return;
 	w->memory_bytes = learn ? INT64_MAX : command->memory_bytes;
-	w->meter = (struct sl_memory_meter){.who = who, .makers = makers, .tmp_dir = tmp_dir};
+	w->meter = (struct sl_memory_meter){.who = who, .makers = makers, .tmp_dir = tmp_dir, .keep_peak = learn};
 	sl_memory_meter_init(&w->meter);
 	w->next_s = now_s() + next_interval_s(w, 0);
 }

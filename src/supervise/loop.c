@@ -43,6 +43,7 @@ static void kill_all(struct sl_run *run)
 {
 	bool first = run->phase != SL_PHASE_KILLED;
 
+	sl_throttle_let_go(&run->throttle);
 	run->phase = SL_PHASE_KILLED;
 	run->deadline_s = run->domain == SL_DOMAIN_SIGNAL ? 0 : sl_run_now_s() + KILL_AGAIN_S;
 	sl_members_signal(&run->notifier.behalf, SIGKILL);
@@ -133,6 +134,7 @@ static void command_stopped(struct sl_run *run, int sig)
 	if (!is_job())
 		return;
 	sl_progress_clear(&run->progress);
+	sl_throttle_let_go(&run->throttle);
 	wake_at_timeout(run);
 	sl_signals_stop_self(sig);
 }
@@ -156,6 +158,8 @@ static bool reap(struct sl_run *run)
 	while ((pid = next_news(run, -1, WUNTRACED | WCONTINUED, &status, &usage)) > 0) {
 		bool command = pid == run->child.pid && !run->command_ended;
 
+		if (sl_throttle_has_stopped(&run->throttle, pid, status))
+			continue;
 		if (WIFSTOPPED(status) && let_go(pid, WSTOPSIG(status)))
 			continue;
 		if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
@@ -247,6 +251,8 @@ static void check_time(struct sl_run *run)
 	}
 	if (run->deadline_s > 0 && now_s >= run->deadline_s)
 		kill_all(run);
+	if (run->phase != SL_PHASE_KILLED)
+		sl_throttle_tick(&run->throttle, now_s);
 	if (run->phase != SL_PHASE_KILLED && sl_limits_tick(&run->limits, now_s))
 		limit_reached(run);
 	sl_progress_tick(&run->progress, now_s, run->started_s,
@@ -266,6 +272,8 @@ static int wait_ms(const struct sl_run *run)
 		next_s = run->deadline_s;
 	if (run->progress.enabled && (next_s <= 0 || run->progress.next_s < next_s))
 		next_s = run->progress.next_s;
+	if (run->throttle.share > 0 && run->phase != SL_PHASE_KILLED && (next_s <= 0 || run->throttle.next_s < next_s))
+		next_s = run->throttle.next_s;
 	if (run->limits.enabled && run->phase != SL_PHASE_KILLED && (next_s <= 0 || run->limits.next_s < next_s))
 		next_s = run->limits.next_s;
 	if (next_s <= 0)

@@ -344,6 +344,8 @@ static void add_process(struct look *look, pid_t pid)
 
 	if (sl_usage_stat(pid, &stat) < 0)
 		return;
+	if (m->keep_peak)
+		sl_usage_peak_add(&m->peak, pid);
 	add_process_descriptors(look, pid);
 	if (sl_usage_memory(pid, &memory) < 0 || has_parents_memory(look, pid, stat.ppid, &memory))
 		return;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "kernel/usage.h"
 #include "supervise/behalf.h"
 
 #define SL_SEGMENT_MAKERS_MAX 256
@@ -46,6 +47,7 @@ struct sl_memory_meter {
 	const struct sl_behalf *who;
 	const struct sl_segment_makers *makers; /* or NULL */
 	const char *tmp_dir;			/* or NULL */
+	bool keep_peak;
 
 	/* Set by sl_memory_meter_init. */
 	bool tmp_in_memory;
@@ -56,6 +58,8 @@ struct sl_memory_meter {
 	int64_t total_bytes;
 	pid_t largest; /* the process with the most, 0 where nobody has any */
 	int64_t largest_bytes;
+
+	struct sl_usage_peak peak; /* with keep_peak: of a single process, in any look */
 };
 
 /* Before the command is made. */

@@ -90,18 +90,6 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	}
 }
 
-/* What the process used so far: it ends, or becomes another program. */
-static void measure_process(struct sl_notifier *n, pid_t tid)
-{
-	struct sl_usage_peak used;
-
-	if (sl_usage_peak(tid, &used) < 0)
-		return;
-	n->peak.data_bytes = SL_MAX(n->peak.data_bytes, used.data_bytes);
-	n->peak.resident_bytes = SL_MAX(n->peak.resident_bytes, used.resident_bytes);
-	n->peak.descriptors = SL_MAX(n->peak.descriptors, used.descriptors);
-}
-
 static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
 {
 	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
@@ -110,9 +98,9 @@ static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
 	case SL_OP_FORK:
 		sl_forks_count(&n->forks, &n->behalf);
 		break;
-	case SL_OP_EXEC:
+	case SL_OP_EXEC: /* it becomes another program */
 	case SL_OP_EXIT:
-		measure_process(n, (pid_t)notif->pid);
+		sl_usage_peak_add(&n->peak, (pid_t)notif->pid);
 		break;
 	default:
 		break;

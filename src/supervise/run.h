@@ -14,6 +14,7 @@
 #include "supervise/progress.h"
 #include "supervise/sandbox.h"
 #include "supervise/signals.h"
+#include "supervise/throttle.h"
 
 /* Only forwards. The loop ends when no process of the sandbox is left, whatever the phase. */
 enum sl_phase {
@@ -39,6 +40,7 @@ struct sl_run {
 	struct sl_control control;
 	struct sl_progress progress;
 	struct sl_limits_watch limits;
+	struct sl_throttle throttle;
 
 	enum sl_phase phase;
 	double started_s;  /* CLOCK_MONOTONIC */

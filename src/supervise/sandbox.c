@@ -55,6 +55,7 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .limit_processes = policy && run->command->processes > 0,
 	    .limit_cpus = policy && has_cpus(run->command),
 	    .limit_memory = policy && run->command->memory_bytes > 0 ? (uint64_t)run->command->memory_bytes : 0,
+	    .limit_cpu = policy && run->command->cpu_percent > 0,
 	    .measure = run->notifier.measure,
 	    .explain = policy && options->observer,
 	    .extra_deny = options->extra_deny,
@@ -241,6 +242,8 @@ static int set_up(struct sl_run *run)
 	set_up_net(run);
 	sl_limits_init(&run->limits, run->command, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
 		       run->notifier.measure);
+	if (options->policy)
+		sl_throttle_init(&run->throttle, run->command->cpu_percent, &run->notifier.behalf);
 	return set_up_view(run);
 }
 
@@ -322,12 +325,13 @@ static double children_cpu_s(void)
 
 static void keep_peaks(const struct sl_run *run)
 {
-	const struct sl_usage_peak *one = &run->notifier.peak;
+	const struct sl_usage_peak *ends = &run->notifier.peak, *looks = &run->limits.meter.peak;
+	int64_t data_bytes = SL_MAX(ends->data_bytes, looks->data_bytes);
 
 	run->outcome->peaks = (struct sl_peaks){
-	    .memory_bytes = SL_MAX(run->limits.peak_bytes, SL_MAX(one->data_bytes, one->resident_bytes)),
-	    .processes = run->notifier.forks.peak,
-	    .descriptors = one->descriptors,
+	    .memory_bytes = SL_MAX(run->limits.peak_bytes, SL_MAX(data_bytes, ends->resident_bytes)),
+	    .processes = SL_MAX(run->notifier.forks.peak, 1),
+	    .descriptors = SL_MAX(ends->descriptors, looks->descriptors),
 	    .cpu_s = children_cpu_s() - run->started_cpu_s,
 	};
 }
@@ -347,6 +351,7 @@ static void tear_down(struct sl_run *run)
 	run->notifier.view = NULL;
 	if (run->options->upper)
 		sl_tree_remove(run->options->upper);
+	sl_throttle_release(&run->throttle);
 	if (run->options->tmp_dir)
 		sl_tree_remove(run->options->tmp_dir);
 	sl_killer_stop(&run->killer);
@@ -382,7 +387,7 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	run.child.caller_sigchld = &run.signals.caller_sigchld;
 	run.notifier.observer = options->observer;
 	run.notifier.child = &run.child;
-	run.notifier.measure = !options->policy && options->observer;
+	run.notifier.measure = options->measure && options->observer;
 	run.notifier.forks.limit = options->policy ? SL_MAX(command->processes, 0) : 0;
 	run.control.command = command;
 	run.control.options = options;

@@ -50,6 +50,7 @@ struct sl_sandbox_options {
 	int status_fd;		/* JSON lines of start and end are written here; -EBADF: none */
 	const char *tmp_dir;	/* private temporary directory to remove at the end, or NULL */
 	const char *upper;	/* learn: every change goes to this directory, which is removed at the end; NULL: in place */
+	bool measure;		/* learn: what is used at the most, for outcome.peaks */
 	bool progress;		/* learn: a progress line on the terminal after a second */
 };
 

@@ -152,3 +152,146 @@ def test_R7_no_limit_no_notification(box):
     code = "import os, sys; os.spawnv(os.P_WAIT, '/bin/true', ['true']); print(len(os.listdir(f'/proc/{os.getppid()}/task')))"
     result = box.tool("run", *SYSTEM, "-r", "/proc", "--", PYTHON, "-c", code)
     assert result.stdout == "1\n", result.describe()
+
+
+BURN = """
+import os, sys, time
+end = time.monotonic() + float(sys.argv[1])
+for _ in range(int(sys.argv[2]) - 1):
+    if os.fork() == 0:
+        break
+while time.monotonic() < end:
+    pass
+if len(sys.argv) > 3:
+    os._exit(0)
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("percent, processes", [(10, 1), (30, 1), (30, 4)])
+def test_R7_cpu_is_a_share_of_all_processes_together(box, percent, processes):
+    """What the children used is known once they were waited for: to us, when the tool has ended."""
+    script = box.file("burn.py", BURN)
+    before = os.times()
+    result = box.tool("run", *SYSTEM, "-r", script, "-c", str(percent), "--", PYTHON, script, "3", str(processes))
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert result.status == 0 and not result.messages, result.describe()
+    # The start of an interpreter and the tool's own looks come on top.
+    assert used < 3 * percent / 100 * 1.4 + 0.5, f"{used} s of CPU time in {result.elapsed_s} s"
+    assert result.elapsed_s < 60
+
+
+def test_R7_a_share_of_cpu_stops_nobody_as_far_as_parents_see(box):
+    code = """
+import os, signal, time
+news = []
+signal.signal(signal.SIGCHLD, lambda *_: news.append(1))
+child = os.fork()
+if child == 0:
+    end = time.process_time() + 0.3
+    while time.process_time() < end: pass
+    os._exit(7)
+while True:
+    pid, status = os.waitpid(child, os.WUNTRACED | os.WCONTINUED)
+    print(os.waitstatus_to_exitcode(status), len(news), flush=True)
+    break
+"""
+    result = box.tool("run", *SYSTEM, "-c", "30", "--", PYTHON, "-c", code)
+    assert result.stdout == "7 1\n", result.describe()
+
+
+def test_R7_a_share_of_cpu_keeps_job_control(box, terminal):
+    burner = "echo begun-$((40+2)); i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; echo done-$((40+2))"
+    t = terminal([box.sandlock, "run", *SYSTEM, "-r", "/dev", "-w", "/dev/tty", "-c", "40", "--", "bash", "--norc", "-i"], env={"PS1": "ready> "})
+    t.expect(r"ready> ")
+    t.send(f"bash -c '{burner}'\n")
+    t.expect(r"done-42", 60)
+    t.expect(r"ready> ")
+    t.send(f"bash -c '{burner} again'\n")
+    t.expect(r"begun-42")  # Ctrl-Z would empty the terminal's queue
+    t.send("\x1a")
+    t.expect(r"Stopped")
+    t.send("fg\n")
+    t.expect(r"done-42", 60)
+    t.send("exit 5\n")
+    assert t.wait() == 5
+    assert "Stopped" not in t.everything.split("again")[0], t.everything
+
+
+def test_R7_a_share_of_cpu_and_the_end(box):
+    """A timeout and a signal reach those that are held."""
+    script = box.file("burn.py", BURN)
+    result = box.tool("run", *SYSTEM, "-r", script, "-c", "5", "-t", "1", "--", PYTHON, script, "60", "3")
+    assert result.status == 124 and result.elapsed_s < 20, result.describe()
+
+
+def test_R7_nobody_gets_round_a_share_by_tracing(box):
+    code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); print(libc.ptrace(0, 0, 0, 0), ctypes.get_errno())"
+    assert box.tool("run", *SYSTEM, "-c", "50", "--", PYTHON, "-c", code).stdout == "-1 1\n"
+    assert box.tool("run", *SYSTEM, "--", PYTHON, "-c", code).stdout == "0 0\n"
+
+
+def learned_limits(box, command, *options, **more):
+    _, path, profile = box.learn(command, "--learn-limits", *options, **more)
+    return path, profile.data["limits"]
+
+
+def test_R7_learned_limits_have_room(box):
+    code = "b = bytearray(100 << 20); import subprocess; p = [subprocess.Popen(['sleep', '0.2']) for _ in range(4)]; [x.wait() for x in p]"
+    path, limits = learned_limits(box, [PYTHON, "-c", code])
+    assert limits == {"memory": "192M", "processes": 10, "open_files": limits["open_files"]} and limits["open_files"] >= 256
+    assert re.search(r"^# observed: at most \d+ s of CPU time$", path.read_text(), re.M)
+    assert box.run(path, check=True).messages == []
+    assert box.run(path, [PYTHON, "-c", code.replace("100", "250")]).status == 1
+
+
+def test_learned_limits_are_at_least_what_small_programs_need(box):
+    path, limits = learned_limits(box, ["true"])
+    assert limits["memory"] == "32M" and limits["processes"] == 4, limits
+    assert box.run(path).status == 0
+
+
+def test_no_limit_is_learned_unasked(box):
+    _, _, profile = box.learn(["true"])
+    assert "limits" not in profile.data and "CPU" not in profile.text
+
+
+def test_learning_into_a_profile_raises_its_limits(box):
+    _, path, _ = box.learn(["sh", "-c", "true"], "--learn-limits")
+    text = re.sub("open_files.*\n", "", path.read_text())
+    path.write_text(text.replace('memory = "32M"', 'memory = "1M"'))
+    box.tool("learn", "--in-place", "--merge", path, "--", "sh", "-c", "sleep 0.1 & sleep 0.1 & sleep 0.1 & wait")
+    limits = box.learn(["true"], profile=box.out / "x.toml")[2]
+    merged = path.read_text()
+    assert 'memory = "32M"' in merged and "processes = 8" in merged and "open_files" not in merged, merged
+    assert limits
+
+
+@pytest.mark.parametrize("command", [
+    ["sh", "-c", "for i in 1 2 3 4 5 6; do (for j in 1 2 3; do /bin/true; done) & done; wait"],
+    ["/usr/bin/node", "-e", "console.log(Array.from({length: 1e6}, (_, i) => i).length)"],
+    ["/usr/bin/java", "-version"],
+    ["bash", "-c", "seq 200000 | sort -rn | head -n 3"],
+])  # fmt: skip
+def test_R7_what_was_learned_runs_again(box, command):
+    path, _ = learned_limits(box, command)
+    result = box.run(path)
+    assert result.status == 0 and not result.messages, f"{result.describe()}\n{path.read_text()}"
+
+
+def test_R7_a_compile_job_passes_under_its_limits(box):
+    for n in range(8):
+        box.file(f"f{n}.c", f"#include <stdio.h>\n#include <stdlib.h>\nint f{n}(void) {{ return printf(\"%d\", {n}); }}\n")
+    box.file("main.c", "".join(f"int f{n}(void);\n" for n in range(8)) + "int main(void) { return f0() != 1; }\n")
+    sources = [f"f{n}" for n in range(8)] + ["main"]
+    box.file("Makefile", "prog: " + " ".join(f"{s}.o" for s in sources) + "\n\tgcc -o $@ $^\n")
+    path, limits = learned_limits(box, ["make", "-j2"])
+    for made in [*box.work.glob("*.o"), box.work / "prog"]:
+        made.unlink()
+    result = box.run(path)
+    assert result.status == 0 and not result.messages and (box.work / "prog").exists(), f"{result.describe()}\n{limits}"
