@@ -1,5 +1,5 @@
 /*
- * profile.c - `sandlock profile …`: showing, listing, checking and deleting profiles.
+ * profile.c - `sandlock profile …`: listing, checking and deleting profiles.
  */
 #include <dirent.h>
 #include <string.h>
@@ -8,38 +8,15 @@
 #include "cmd/commands.h"
 #include "cmd/message.h"
 #include "cmd/profile-arg.h"
+#include "cmd/profile-look.h"
+#include "profile/idle.h"
 #include "profile/read.h"
-#include "profile/write.h"
 #include "sandlock.h"
 
 /* Parse a command that has no options. */
 static int parse(const struct sl_cmd *cmd, int argc, char **argv, char ***ret_operands)
 {
 	return sl_options_parse(cmd, argc, argv, NULL, ret_operands, NULL);
-}
-
-static int show(const struct sl_cmd *cmd, int argc, char **argv)
-{
-	SL_STRBUF text = SL_STRBUF_INIT;
-	SL_FREE char *path = NULL;
-	struct sl_profile profile;
-	char **operands;
-	int status = parse(cmd, argc, argv, &operands);
-
-	if (status != SL_PARSED)
-		return status;
-	path = sl_profile_arg_path(operands[0]);
-	if (!path)
-		return SANDLOCK_STATUS_FAILED;
-	sl_profile_init(&profile, 2);
-	status = sl_profile_load(path, &profile);
-	if (!status) {
-		sl_profile_sort(&profile);
-		sl_profile_format(&text, &profile, NULL);
-		status = sl_output(&text);
-	}
-	sl_profile_release(&profile);
-	return status;
 }
 
 /* The names of the profiles in a directory, sorted; a directory that is not there has none. 0 or a status. */
@@ -86,7 +63,7 @@ static int list(const struct sl_cmd *cmd, int argc, char **argv)
 	return status ? status : sl_output(&text);
 }
 
-/* Append every error and note of one file. Returns whether there was an error. */
+/* Append every error, note and line that can never matter of one file. Returns whether there was an error. */
 static bool check_file(const char *path, struct sl_strbuf *lines)
 {
 	struct sl_diags diags = {0};
@@ -95,10 +72,13 @@ static bool check_file(const char *path, struct sl_strbuf *lines)
 
 	sl_profile_init(&profile, 2);
 	r = sl_profile_read(path, &profile, &diags);
+	if (r == 0)
+		sl_profile_idle(&profile, &sl_profile_look, &diags);
 	for (size_t i = 0; i < diags.len; i++) {
-		bool note = diags.items[i].kind == SL_DIAG_NOTE;
+		static const char *const prefixes[] = {
+		    [SL_DIAG_ERROR] = "", [SL_DIAG_NOTE] = "note: ", [SL_DIAG_WARNING] = "warning: "};
 
-		sl_strbuf_addstr(lines, note ? "sandlock: note: " : "sandlock: ");
+		sl_strbuf_addf(lines, "sandlock: %s", prefixes[diags.items[i].kind]);
 		sl_diag_format(lines, path, &diags.items[i]);
 		sl_strbuf_addch(lines, '\n');
 	}
@@ -147,16 +127,6 @@ static int delete (const struct sl_cmd *cmd, int argc, char **argv)
 	return SANDLOCK_STATUS_FAILED;
 }
 
-const struct sl_cmd sl_cmd_profile_show = {
-    .name = "profile show",
-    .operands = "NAME|PATH",
-    .summary = "print a profile as it is understood",
-    .min_operands = 1,
-    .max_operands = 1,
-    .complete = SL_COMPLETE_PROFILE,
-    .run = show,
-};
-
 const struct sl_cmd sl_cmd_profile_list = {
     .name = "profile list",
     .operands = "",
@@ -167,7 +137,7 @@ const struct sl_cmd sl_cmd_profile_list = {
 const struct sl_cmd sl_cmd_profile_check = {
     .name = "profile check",
     .operands = "NAME|PATH...",
-    .summary = "report every error of profiles",
+    .summary = "report every error of profiles, and lines that can never matter",
     .min_operands = 1,
     .max_operands = -1,
     .complete = SL_COMPLETE_PROFILE,

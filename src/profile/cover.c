@@ -153,8 +153,8 @@ unsigned int sl_cover_above(const struct sl_cover *c, const char *path, unsigned
 
 		if (!more || (is_own(path) && !is_own(item->path)))
 			continue;
-		if (more & BIT(SL_FS_WRITE) && version != 1 && !gives_ioctl(item) && look && look->is_device &&
-		    look->is_device(path, look->arg))
+		if (more & BIT(SL_FS_WRITE) && version != 1 && !gives_ioctl(item) && look &&
+		    look->is_device && look->is_device(path, look->arg))
 			more &= ~BIT(SL_FS_WRITE);
 		if (!more)
 			continue;

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "profile/destination.h"
 #include "profile/call-names.h"
+#include "profile/destination.h"
 #include "profile/keys.h"
 
 #define BIT(key) (1u << (key))
@@ -210,8 +210,8 @@ static char *any_request(const char *destination)
 }
 
 /*
- * A profile without rules for HTTP judges no request: what its network rules let through passes whole. Beside a profile
- * that has some, the rules that say so are written.
+ * A profile without rules for HTTP judges no request: what its network rules let through passes whole. Beside
+ * a profile that has some, the rules that say so are written.
  */
 static void unite_requests(struct merge *m)
 {
@@ -235,10 +235,12 @@ static void unite_requests(struct merge *m)
 		}
 		if (rules->len == before)
 			continue;
-		sl_strv_take(m->notes,
-			     sl_xasprintf("added to http.allow every request that the network rules of %s let through: "
-					  "it has no rules for HTTP",
-					  p->file ? sl_esc(p->file) : "one of the profiles"));
+		sl_strv_take(
+		    m->notes,
+		    sl_xasprintf(
+			"added to http.allow every request that the network rules of %s let through: "
+			"it has no rules for HTTP",
+			p->file ? sl_esc(p->file) : "one of the profiles"));
 	}
 }
 
@@ -252,7 +254,8 @@ static void note_differing(struct merge *m)
 		const struct sl_key *key = sl_key_find("filesystem", names[n]);
 
 		for (size_t i = 1; i < m->count && !m->learned; i++) {
-			const void *a = sl_key_value_const(key, &m->in[0]), *b = sl_key_value_const(key, &m->in[i]);
+			const void *a = sl_key_value_const(key, &m->in[0]),
+				   *b = sl_key_value_const(key, &m->in[i]);
 			bool differs;
 
 			if (key->type == SL_KEY_STRING) {
@@ -265,9 +268,11 @@ static void note_differing(struct merge *m)
 				differs = (x ? x : defaults[n]) != (y ? y : defaults[n]);
 			}
 			if (differs)
-				sl_strv_take(m->notes, sl_xasprintf("filesystem.%s of %s differs: the first profile's holds",
-								    names[n],
-								    m->in[i].file ? sl_esc(m->in[i].file) : "another profile"));
+				sl_strv_take(
+				    m->notes,
+				    sl_xasprintf("filesystem.%s of %s differs: the first profile's holds",
+						 names[n],
+						 m->in[i].file ? sl_esc(m->in[i].file) : "another profile"));
 		}
 	}
 }
@@ -306,8 +311,9 @@ static void note_covered(struct merge *m, const char *grant, const char *text, c
 	sl_strv_take(m->notes, sl_strbuf_detach(&line));
 }
 
-static void warn_covered_rules(struct merge *m, const char *allow, const struct sl_list *allowed, const char *deny,
-			       const struct sl_list *denied, bool (*covers)(const char *wide, const char *narrow))
+static void warn_covered_rules(struct merge *m, const char *allow, const struct sl_list *allowed,
+			       const char *deny, const struct sl_list *denied,
+			       bool (*covers)(const char *wide, const char *narrow))
 {
 	for (size_t i = 0; i < allowed->len; i++)
 		for (size_t j = 0; j < denied->len; j++)

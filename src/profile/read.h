@@ -6,8 +6,9 @@
 
 #include "profile/profile.h"
 
-/* What a profile can say that is valid but worth a line: keys that are known and not built yet. */
-enum sl_diag_kind { SL_DIAG_ERROR, SL_DIAG_NOTE };
+/* What a profile can say that is valid but worth a line: keys that are known and not built yet (a note), and, only where
+ * it was asked for (profile/idle.h), what can never matter (a warning). */
+enum sl_diag_kind { SL_DIAG_ERROR, SL_DIAG_NOTE, SL_DIAG_WARNING };
 
 struct sl_diag {
 	enum sl_diag_kind kind;
