@@ -165,6 +165,7 @@ static int open_existing(struct sl_event *e, int flags, const struct sl_resolved
 
 	if (fstat(r->fd, &st) < 0)
 		return -errno;
+	e->fifo = S_ISFIFO(st.st_mode);
 	error = check_kind(e, flags, r->fd, &st);
 	if (error < 0)
 		return error;
@@ -257,7 +258,7 @@ static bool cacheable(const struct sl_event *e, const struct opening *o, const s
 	const char *path = e->raw[0];
 	int fd;
 
-	if (path[0] != '/' || at->fd < 0 || at->anonymous || o->resolve || e->step_count > 1 ||
+	if (path[0] != '/' || at->fd < 0 || at->anonymous || e->fifo || o->resolve || e->step_count > 1 ||
 	    (o->flags & O_TMPFILE) & ~O_DIRECTORY)
 		return false;
 	if (!strncmp(path, "/proc", 5) || !strncmp(path, "/dev", 4) || !strncmp(at->path, "/proc/", 6) ||

@@ -55,6 +55,7 @@ struct sl_event {
 	bool differs;		  /* the caller's identity is not ours: caller holds it */
 	bool lenient;		  /* a view decides whether it may be done: what it allows leaves the steps */
 	bool held;		  /* an open of a moment ago */
+	bool fifo;		  /* an open of a FIFO */
 	bool tmp_used;		  /* something in the private temporary directory is used */
 	bool removes_names;	  /* success changes what a path that was seen before means */
 	int answer;		  /* 0, or the error that the call is to be answered with instead of being continued */

@@ -61,6 +61,9 @@ void sl_observer_set_view(struct sl_observer *o, const struct sl_observer_view *
 int sl_observer_look(struct sl_observer *o, int listener, const struct seccomp_notif *n);
 void sl_observer_settle(struct sl_observer *o, int outcome, bool native, bool changed);
 
+/* Is what was looked at the open of a FIFO? */
+bool sl_observer_met_fifo(const struct sl_observer *o);
+
 /* The identity of the caller that was looked at, where it is not ours; else NULL. */
 const struct sl_creds *sl_observer_caller(const struct sl_observer *o);
 

@@ -77,7 +77,7 @@ static struct sl_event *begin(struct sl_observer *o, int listener, const struct 
 	e->op = sl_call_op(call, (const uint64_t *)n->data.args);
 	e->listener = listener;
 	e->tid = (pid_t)n->pid;
-	e->lenient = e->held = false;
+	e->lenient = e->held = e->fifo = false;
 	e->differs = e->tmp_used = e->removes_names = e->failure_needs_rights = false;
 	e->has_raw[0] = e->has_raw[1] = false;
 	e->step_count = e->arena_used = 0;
@@ -177,6 +177,11 @@ void sl_observer_settle(struct sl_observer *o, int outcome, bool native, bool ch
 	if (!native) /* what the view answers is asked of it again */
 		e->cache_key = (struct sl_cache_key){ { 0 } };
 	finish(e, native || o->predicted < 0 ? o->predicted : SL_MIN(outcome, 0));
+}
+
+bool sl_observer_met_fifo(const struct sl_observer *o)
+{
+	return o->looking && o->event.fifo;
 }
 
 const struct sl_creds *sl_observer_caller(const struct sl_observer *o)

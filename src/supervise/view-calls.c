@@ -217,7 +217,8 @@ static int perform(struct sl_view_call *c)
 {
 	sl_view_handler *handler = (size_t)c->op < SL_ARRAY_LEN(handlers) ? handlers[c->op] : NULL;
 
-	if (handler && (!sl_view_is_untouched(c->v) || c->changes || c->op == SL_OP_GETDENTS))
+	if (handler && (!sl_view_is_untouched(c->v) || c->changes || c->op == SL_OP_GETDENTS ||
+			(c->v->observer && sl_observer_met_fifo(c->v->observer))))
 		return handler(c);
 	return must_be_performed(c->op) ? -EPERM : SL_VIEW_CONTINUE;
 }

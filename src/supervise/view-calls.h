@@ -63,7 +63,8 @@ struct sl_view_calls {
 	struct sl_view_waiting {
 		uint64_t id;
 		struct sl_view_file *file;
-		int fd; /* a reader's end; -EBADF: a writer */
+		int fd;	  /* a reader's end; -EBADF: a writer */
+		int real; /* a reader's end of the lower's FIFO, or -EBADF */
 		int flags;
 		uint32_t cloexec;
 		bool ready; /* its peer was there */
