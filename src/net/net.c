@@ -242,7 +242,10 @@ bool sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif 
 	    .net = net, .listener = listener, .n = *n, .call = call, .tid = (pid_t)n->pid, .fd = -EBADF};
 	int64_t result;
 
-	result = call->op == SL_OP_SOCKET ? answer_socket(&c) : dispatch(&c);
+	if (sl_call_op(call, (const uint64_t *)n->data.args) == SL_OP_ASYNC)
+		result = sl_net_async(&c);
+	else
+		result = call->op == SL_OP_SOCKET ? answer_socket(&c) : dispatch(&c);
 	if (result == SL_LATER)
 		return true; /* the descriptor is the worker's */
 	if (result != SL_GO_ON)

@@ -21,6 +21,7 @@
  */
 #include "policy/calls.h"
 
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +357,10 @@ enum sl_op sl_call_op(const struct sl_call *call, const uint64_t args[6])
 	if (call->op == SL_OP_DEVICE_IOCTL &&
 	    ((uint32_t)args[1] == SL_FS_IOC_SETFLAGS || (uint32_t)args[1] == SL_FS_IOC_FSSETXATTR))
 		return SL_OP_INODE_FLAGS;
+	if (call->op == SL_OP_DEVICE_IOCTL && (uint32_t)args[1] == SL_FIOASYNC)
+		return SL_OP_ASYNC;
+	if (call->nr == __NR_fcntl && (uint32_t)args[1] == F_SETFL && args[2] & O_ASYNC)
+		return SL_OP_ASYNC;
 	return call->op;
 }
 

@@ -45,6 +45,7 @@ enum sl_op {
 	SL_OP_CONNECT,
 	SL_OP_LISTEN,
 	SL_OP_SOCKET,	   /* family, type, protocol */
+	SL_OP_ASYNC,	   /* ioctl FIOASYNC, fcntl F_SETFL with O_ASYNC (see sl_call_op) */
 	SL_OP_SEND,	   /* sendto, sendmsg, sendmmsg: flags in flags_arg */
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
@@ -82,6 +83,7 @@ struct sl_call {
 /* ioctl requests that change an inode's flags, by their low 32 bits: the kernel ignores the others. */
 #define SL_FS_IOC_SETFLAGS   0x40086602U
 #define SL_FS_IOC_FSSETXATTR 0x401c5820U
+#define SL_FIOASYNC	     0x00005452U
 
 extern const struct sl_call sl_calls[];
 extern const size_t sl_call_count;
@@ -93,7 +95,8 @@ const struct sl_call *sl_call_by_nr(int nr);
  * leaves out are unknown: a newer kernel may fill them. */
 bool sl_call_is_known(int nr);
 
-/* What this very call does: the row's op, except that an ioctl of the inode-flag requests is SL_OP_INODE_FLAGS. */
+/* What this very call does: the row's op, except that an ioctl of the inode-flag requests is SL_OP_INODE_FLAGS, and
+ * what switches signals of an open file is SL_OP_ASYNC. */
 enum sl_op sl_call_op(const struct sl_call *call, const uint64_t args[6]);
 
 /* A name to its number on this architecture, also for calls without a row. -ENOENT when unknown; -ENOSYS for a call

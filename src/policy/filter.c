@@ -255,12 +255,17 @@ static void judge_priority(struct sl_bpf *b, const struct sl_filter_plan *plan, 
 	judge_pid(b, plan, call);
 }
 
+static uint32_t switches_signals(const struct sl_filter_plan *plan)
+{
+	return plan->listener && plan->net.signals ? SECCOMP_RET_USER_NOTIF : refuse(EPERM);
+}
+
 /* fcntl(fd, what, how). A file that is ready signals its owner, with SIGKILL if that is asked for. Where the
  * owner is a process group that the command shares with its caller, Linux 6.15 to 7.0 and what was backported
  * to 6.12 skip Landlock's signal scope
  * ("landlock: Fix LANDLOCK_SCOPE_SIGNAL bypass on the SIGIO path"). So no group can be named: not in the
  * register, not behind F_SETOWN_EX's pointer, which a kernel may lack; and as a terminal without an owner
- * takes its foreground group, signals of open files cannot be switched on. */
+ * takes its foreground group, signals of open files are switched on by the supervisor, for others (net/async.c). */
 static void judge_fcntl(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	size_t block;
@@ -271,7 +276,7 @@ static void judge_fcntl(struct sl_bpf *b, const struct sl_filter_plan *plan, con
 	ret_if_eq(b, F_SETOWN_EX, refuse(EINVAL));
 	block = sl_bpf_if_eq(b, F_SETFL);
 	sl_bpf_load_low(b, 2);
-	ret_if_any(b, O_ASYNC, refuse(EPERM));
+	ret_if_any(b, O_ASYNC, switches_signals(plan));
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 	sl_bpf_end(b, block);
 	block = sl_bpf_if_eq(b, F_SETOWN);
@@ -287,6 +292,7 @@ typedef sl_judge judge_fn;
 enum request_kind {
 	REQUEST_REFUSED,   /* EPERM, whatever the descriptor is */
 	REQUEST_ATTRIBUTE, /* an attribute call */
+	REQUEST_ASYNC,	   /* the supervisor's, by what the descriptor is; else EPERM */
 	REQUEST_EVERYDAY,  /* never worth a look: Landlock does not judge it, or the device was opened for
 			      writing */
 };
@@ -313,7 +319,7 @@ static const struct {
     {0x00005429, 0x00005429, REQUEST_EVERYDAY},	 /* TIOCGSID */
     {0x00005437, 0x00005437, REQUEST_REFUSED},	 /* TIOCVHANGUP */
     {0x00005450, 0x00005451, REQUEST_EVERYDAY},	 /* FIONCLEX FIOCLEX */
-    {0x00005452, 0x00005452, REQUEST_REFUSED},	 /* FIOASYNC: see judge_fcntl() */
+    {SL_FIOASYNC, SL_FIOASYNC, REQUEST_ASYNC},	 /* see judge_fcntl() */
     {0x00005460, 0x00005460, REQUEST_EVERYDAY},	 /* FIOQSIZE */
     {0x00006609, 0x00006609, REQUEST_REFUSED},	 /* EXT4_IOC_MIGRATE */
     {0x00006611, 0x00006611, REQUEST_REFUSED},	 /* EXT4_IOC_SWAP_BOOT */
@@ -378,6 +384,7 @@ static void judge_ioctl(struct sl_bpf *b, const struct sl_filter_plan *plan, con
 	for (size_t i = 0; i < SL_ARRAY_LEN(requests); i++) {
 		uint32_t ret = requests[i].kind == REQUEST_REFUSED     ? refuse(EPERM)
 			       : requests[i].kind == REQUEST_ATTRIBUTE ? supervised(plan, EACCES)
+			       : requests[i].kind == REQUEST_ASYNC     ? switches_signals(plan)
 								       : SECCOMP_RET_ALLOW;
 
 		count = add_run(runs, count, requests[i].first, ret, NULL);

@@ -53,6 +53,7 @@ static void plan_learning(const struct sl_net_plan_input *in, struct sl_net_plan
 	    .local_stream = true,
 	    .local_datagram = true,
 	    .route = true,
+	    .signals = seen == SL_NET_NOTIFY,
 	};
 }
 
@@ -92,6 +93,7 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 	p.bind = p.kernel_bind && !p.udp ? SL_NET_PASS : supervised ? SL_NET_NOTIFY : SL_NET_REFUSE;
 	if (p.bind == SL_NET_NOTIFY)
 		p.kernel_bind = false;
+	p.signals = supervised;
 	plan_sends(&p);
 	if (supervised) {
 		p.tcp = in->landlock_tcp || r->allow_count || r->deny_count || r->bind_count ||

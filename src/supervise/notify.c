@@ -36,6 +36,7 @@ static bool is_for_net(const struct sl_notifier *n, enum sl_op op)
 
 	switch (op) {
 	case SL_OP_SOCKET:
+	case SL_OP_ASYNC:
 		return net;
 	case SL_OP_CONNECT:
 		return net && net->plan.connect != SL_NET_PASS;
@@ -57,7 +58,7 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 
 	if (!n->behalf.policy)
 		return ROUTE_CONTINUE;
-	if (call && is_for_net(n, call->op))
+	if (call && is_for_net(n, sl_call_op(call, (const uint64_t *)notif->data.args)))
 		return ROUTE_BEHALF;
 	if (!call)
 		return ROUTE_BEHALF;
@@ -112,7 +113,8 @@ static bool learn_socket(struct sl_notifier *n, int listener, const struct secco
 {
 	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
 
-	if (n->behalf.policy || !call || !is_for_net(n, call->op))
+	if (n->behalf.policy || !call ||
+	    !is_for_net(n, sl_call_op(call, (const uint64_t *)notif->data.args)))
 		return false;
 	if (n->observer)
 		sl_observer_count_call(n->observer, notif->data.nr);

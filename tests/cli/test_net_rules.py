@@ -260,3 +260,30 @@ with socket.socket(socket.AF_UNIX) as s:
             assert int.from_bytes(credentials[4:8], "little") == 65534
         finally:
             os.unlink(path)
+
+
+def test_R13_signals_of_open_files_are_for_sockets_and_pipes(box):
+    """A terminal takes its foreground group as owner, which may hold processes outside."""
+    body = """
+import fcntl, pty, signal
+def switch(fd):
+    return fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC)
+a, b = socket.socketpair()
+step("socket", lambda: switch(a.fileno()))
+step("ioctl", lambda: fcntl.ioctl(a.fileno(), 0x5452, struct.pack("i", 1)) and None)
+step("pipe", lambda: switch(os.pipe()[0]))
+master, slave = pty.openpty()
+step("terminal", lambda: switch(slave))
+step("terminal ioctl", lambda: fcntl.ioctl(slave, 0x5452, struct.pack("i", 1)) and None)
+rung = []
+signal.signal(signal.SIGIO, lambda *a: rung.append(1))
+fcntl.fcntl(a.fileno(), fcntl.F_SETOWN, os.getpid())
+b.send(b"x")
+deadline = time.monotonic() + 30
+while not rung and time.monotonic() < deadline:
+    time.sleep(0.01)
+step("arrives", lambda: bool(rung))
+"""
+    found = confined(box, body, "-w", "/dev")
+    assert (found["terminal"], found["terminal ioctl"]) == ("EPERM", "EPERM")
+    assert found["arrives"] == "True" and {found[n] for n in ("socket", "ioctl", "pipe")} <= {"ok", "0", "b''"}, found

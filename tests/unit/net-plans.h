@@ -18,6 +18,7 @@
 	 .tcp = true,                                                                                        \
 	 .local_stream = true,                                                                               \
 	 .route = true,                                                                                      \
+	 .signals = true,                                                                                    \
 	 .kernel_bind = true}
 
 /* Nothing listed, and nobody answers. */
@@ -48,6 +49,7 @@
 	 .icmp = true,                                                                                       \
 	 .local_stream = true,                                                                               \
 	 .local_datagram = true,                                                                             \
+	 .signals = true,                                                                                    \
 	 .route = true}
 
 #endif
