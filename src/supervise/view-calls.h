@@ -27,6 +27,8 @@
 #include "view/view.h"
 #include "view/walk.h"
 
+#define SL_VIEW_PROGRAMS 128
+
 /* A directory that is being listed from the view. */
 struct sl_view_listing {
 	struct sl_view_file *file;
@@ -73,6 +75,12 @@ struct sl_view_calls {
 	struct sl_view_listing *listings;
 	size_t listing_count;
 	uint64_t stamp;
+	/* Programs that were executed by a real path that is not theirs: what /proc/PID/exe says, and what it should. */
+	struct sl_view_program {
+		pid_t pid;
+		char *real, *name;
+	} programs[SL_VIEW_PROGRAMS];
+	size_t next_program;
 	struct sl_view_call *call; /* the one at hand */
 };
 
@@ -200,16 +208,20 @@ int sl_view_locate_arg(struct sl_view_call *c, int which, int walk_flags, struct
 /* What is behind a descriptor of the caller, or its working directory (AT_FDCWD). */
 int sl_view_locate_fd(struct sl_view_call *c, int fd, struct sl_place *ret);
 
-/* What a link of procfs (a place's text) says to the caller, whose own link it is. -EAGAIN: as the kernel has
- * it. */
-int sl_view_proc_link(struct sl_view_call *c, const char *text, char buf[PATH_MAX]);
-
 /* A canonical path of the real tree to the node that stands for it: paths in the upper are those of its
  * objects. Used by the caller. -ENOENT where the view has it no more or it is none of the view's. */
 int sl_view_map(struct sl_view_calls *v, const char *real, struct sl_vnode **ret);
 
 /* The path that the view has for a node, in buf. dir and name: where it was met, or NULL. 0 or -ENOENT. */
 int sl_view_name(struct sl_vnode *n, const struct sl_vnode *dir, const char *name, char buf[PATH_MAX]);
+
+/* What a link of procfs says, text being a place's of kind PROC: its text for the caller in buf, or SL_VIEW_CONTINUE
+ * where the caller's own call says it (view-links.c). */
+int sl_view_translate_link(struct sl_view_call *c, const char *text, char buf[PATH_MAX]);
+
+/* A process runs the program name, whose real path is real: for what its /proc/PID/exe says. */
+void sl_view_runs(struct sl_view_calls *v, pid_t pid, const char *real, const char *name);
+void sl_view_programs_release(struct sl_view_calls *v);
 
 /* The observer's way to resolve: sl_resolve_with() on the view. *ret_native: the caller's own call arrives at
  * the object too. */

@@ -46,8 +46,9 @@ struct exec {
 	char *filename;	      /* as the kernel calls the program (bprm->filename) */
 	char *head[HEAD_MAX]; /* of a script: what stands for argv[0] */
 	size_t head_len;
-	char *program; /* real path */
-	bool differs;  /* from what the caller's own call would run */
+	char *program;	     /* real path */
+	char name[PATH_MAX]; /* the view's name of it, or "" */
+	bool differs;	     /* from what the caller's own call would run */
 };
 
 static void exec_release(struct exec *x)
@@ -139,7 +140,9 @@ static int check_elf(struct exec *x, int fd)
 /* One file of the chain. 0: it is the program; 1: a script, *script says which interpreter. */
 static int examine(struct exec *x, const struct sl_place *p, struct sl_script *script)
 {
+	bool named = p->walk.dir && p->walk.last == SL_VWALK_NORM;
 	char header[SL_SCRIPT_BYTES];
+	struct sl_view_file at;
 	SL_CLOSE int path_fd = -EBADF, fd = -EBADF;
 	ssize_t len;
 	int r = check_program(x, p);
@@ -148,9 +151,13 @@ static int examine(struct exec *x, const struct sl_place *p, struct sl_script *s
 		return r;
 	free(SL_TAKE_PTR(x->program));
 	r = real_path(p, &x->program);
+	x->name[0] = '\0';
 	if (r < 0 || p->kind != SL_PLACE_VIEW)
 		return r;
-	path_fd = sl_vnode_attr_fd(p->walk.node);
+	if (sl_view_name(p->walk.node, named ? p->walk.dir : NULL, p->walk.name, x->name) < 0)
+		x->name[0] = '\0';
+	at = sl_view_at(p->walk.node);
+	path_fd = sl_view_real_fd(&at, O_PATH);
 	if (path_fd < 0)
 		return path_fd;
 	fd = sl_fd_read_anew(path_fd);
@@ -350,8 +357,11 @@ static int64_t call_execve(const struct exec *x, struct sl_substitution *s, cons
 	r = sl_substitute_call(s, __NR_execve, args, true, &result);
 	if (r < 0)
 		return r;
-	if (result == 0)
+	if (result == 0) {
 		restore_execfn(sl_substitute_tid(s), path, x->filename);
+		if (x->name[0])
+			sl_view_runs(x->c->v, sl_substitute_tid(s), x->program, x->name);
+	}
 	return result;
 }
 

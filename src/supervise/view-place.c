@@ -240,43 +240,6 @@ static void parse_proc(const struct sl_view_call *c, const char *text, struct pr
 	ret->rest = at;
 }
 
-/* What the caller's link says of an object that the view calls otherwise than the kernel. */
-static int translate(struct sl_view_call *c, const struct proc_path *p, char buf[PATH_MAX])
-{
-	SL_CLEANUP(sl_place_release) struct sl_place to = SL_PLACE_INIT;
-	static const char gone[] = " (deleted)";
-	const char *rest;
-	ssize_t len;
-	int r = follow_link(c, p->link, &to);
-
-	if (r < 0)
-		return r;
-	if (to.kind == SL_PLACE_VIEW) {
-		r = sl_view_name(to.walk.node, NULL, NULL, buf);
-		if (r != -ENOENT)
-			return r;
-	}
-	len = readlink(p->link, buf, PATH_MAX - sizeof(gone));
-	if (len < 0)
-		return -errno;
-	buf[len] = '\0';
-	if (buf[0] != '/')
-		return 0;
-	if (object_number(c->v, buf, &rest) || sl_path_within(buf, sl_view_upper_path(c->v->view)))
-		snprintf(buf, PATH_MAX, "/"); /* nobody remembers its name */
-	if (!strstr(buf, gone))
-		memcpy(buf + strlen(buf), gone, sizeof(gone));
-	return 0;
-}
-
-int sl_view_proc_link(struct sl_view_call *c, const char *text, char buf[PATH_MAX])
-{
-	struct proc_path p;
-
-	parse_proc(c, text, &p);
-	return p.magic && !*p.rest ? translate(c, &p, buf) : -EAGAIN;
-}
-
 /* ---- paths ---- */
 
 struct locating {
@@ -335,6 +298,7 @@ static int find_base(struct locating *l, int at, const char *path)
 	struct sl_place base = SL_PLACE_INIT;
 	bool scoped = l->resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH);
 	const char *rest;
+	struct stat st;
 	uint32_t obj;
 	int r;
 
@@ -352,8 +316,8 @@ static int find_base(struct locating *l, int at, const char *path)
 	r = sl_view_locate_fd(l->c, at, &base);
 	if (r < 0)
 		return r;
-	if (base.kind != SL_PLACE_VIEW)
-		return base.moved ? -ENOENT : -ENOTDIR;
+	if (base.kind != SL_PLACE_VIEW) /* a directory that was removed, or no directory */
+		return base.moved || (stat(base.text, &st) == 0 && S_ISDIR(st.st_mode)) ? -ENOENT : -ENOTDIR;
 	l->moved = base.moved;
 	l->base = base.walk.node;
 	return 0;

@@ -258,6 +258,7 @@ void sl_view_calls_free(struct sl_view_calls *v)
 	if (v->observer)
 		sl_observer_set_view(v->observer, &(struct sl_observer_view){0});
 	sl_view_forget_mapped(v);
+	sl_view_programs_release(v);
 	sl_view_fifo_release(v);
 	for (size_t i = 0; i < v->unnamed_len; i++) {
 		sl_view_close(v->unnamed[i].file);

@@ -159,7 +159,7 @@ int sl_view_do_readlink(struct sl_view_call *c)
 	if ((int)c->n->data.args[first + 1] <= 0)
 		return -EINVAL;
 	r = find_object(c, AT_EMPTY_PATH, &p);
-	if (r == SL_VIEW_CONTINUE && p.kind == SL_PLACE_PROC && sl_view_proc_link(c, p.text, text) == 0)
+	if (r == SL_VIEW_CONTINUE && p.kind == SL_PLACE_PROC && sl_view_translate_link(c, p.text, text) == 0)
 		return give_text(c, text, strlen(text));
 	if (r == 0)
 		r = sl_view_call_begin(c, false);
