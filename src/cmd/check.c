@@ -96,6 +96,22 @@ static void print_implicit(struct sl_strbuf *out)
 	}
 }
 
+/* How limits are held here: none needs a cgroup, and none uses one. */
+static void print_limits(struct sl_strbuf *out)
+{
+	static const char *const rows[][2] = {
+	    {"memory", "each process by the kernel (RLIMIT_DATA), all together measured"},
+	    {"processes", "counted at each fork"},
+	    {"open_files", "by the kernel (RLIMIT_NOFILE)"},
+	    {"cpu", "measured; who used too much is held"},
+	    {"cpu_cores", "by the kernel (affinity), changes judged"},
+	};
+
+	sl_strbuf_addstr(out, "\nlimits, without cgroups:\n");
+	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++)
+		sl_strbuf_addf(out, "  %-28s%s\n", rows[i][0], rows[i][1]);
+}
+
 static void print_base(struct sl_strbuf *out)
 {
 	size_t width = 0;
@@ -124,6 +140,7 @@ static int check(const struct sl_cmd *cmd, int argc, char **argv)
 	print_kernel(&text, abi);
 	whole = print_protections(&text, abi);
 	whole = print_seccomp(&text) && whole;
+	print_limits(&text);
 	print_implicit(&text);
 	print_base(&text);
 	sl_strbuf_addf(&text, "\n%s\n",

@@ -1,11 +1,12 @@
 /*
  * limits.h - the limits of a sandbox while it runs, and what it used, for learn.
  *
- *     processes   forks are notified and counted (forks.h)
- *     memory      RLIMIT_DATA for each process, set before its execve; and for all together a measurement
- * (memory.h) from time to time, or a cgroup of its own where one can be had (cgroup.h) open_files
- * RLIMIT_NOFILE, in the kernel cpu_cores   the affinity, set before the execve; sched_setaffinity is done on
- * behalf (process.c) cpu         a share of one CPU: who used more waits (throttle.h), or the cgroup's quota
+ * - processes: forks are notified and counted (forks.h).
+ * - memory: RLIMIT_DATA for each process, set before its execve; for all together a measurement from time to
+ *   time (memory.h).
+ * - open_files: RLIMIT_NOFILE.
+ * - cpu_cores: the affinity, set before the execve; sched_setaffinity is done on behalf (process.c).
+ * - cpu: a share of one CPU; who used more waits (throttle.h).
  *
  * Root could raise its own resource limits: it loses CAP_SYS_RESOURCE where there are any.
  */

@@ -230,6 +230,43 @@ def test_R7_a_share_of_cpu_and_the_end(box):
     assert result.status == 124 and result.elapsed_s < 20, result.describe()
 
 
+def test_R7_a_share_of_cpu_where_nobody_can_be_traced(box):
+    """The outer sandbox refuses ptrace to the inner one, which stops and continues by signals."""
+    script = box.file("burn.py", BURN)
+    inner = [box.sandlock, "run", *SYSTEM, "-r", script, "-c", "20", "--", PYTHON, script, "3", "2"]
+    before = os.times()
+    result = box.tool("run", *SYSTEM, "-r", script, "-r", box.sandlock, "-r", "/proc", "-w", "/dev/null", "-c", "100", "--", *inner)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert result.status == 0 and not result.messages, result.describe()
+    assert used < 3 * 0.2 * 1.4 + 0.6, f"{used} s of CPU time in {result.elapsed_s} s"
+
+
+def test_R7_limits_in_a_container(box):
+    """There kcmp is refused: a child that shares its parent's memory for a moment does not count twice."""
+    helper, container = box.program("limits"), box.program("container")
+    code = "b = bytearray(40 << 20)\nimport subprocess\nfor _ in range(40): subprocess.run(['/bin/true'], check=True)\nprint('lived')"
+    run = [container, box.sandlock, "run", *SYSTEM, "-r", helper, "-m", "64M", "-P", "8", "--"]
+    result = box.call([*run, PYTHON, "-c", code])
+    assert (result.status, result.stdout, result.messages) == (0, "lived\n", []), result.describe()
+    for way in ("memfd", "many-shared"):
+        assert box.call([*run, helper, way, "100"]).status == 137
+    assert box.call([*run, helper, "bomb"]).stdout == "8 EAGAIN\n"
+    result = box.call([container, box.sandlock, "run", *SYSTEM, "--cpu-cores", "0", "--", "taskset", "-c", "1", "true"])
+    assert result.status == 1 and "Operation not permitted" in result.stderr, result.describe()
+
+
+def test_R7_inside_a_sandbox_what_cannot_be_counted_is_refused(box):
+    inner = [box.sandlock, "run", *SYSTEM, "-P", "5", "--", "true"]
+    result = box.tool("run", *SYSTEM, "-r", box.sandlock, "-r", "/proc", "-w", "/dev/null", "--", *inner)
+    assert result.status == 125 and "cannot limit the number of processes here" in result.messages[0], result.describe()
+
+
+def test_R7_check_says_how_limits_are_held(box):
+    text = box.tool("check").stdout
+    assert "limits, without cgroups:" in text and re.search(r"^  memory +each process by the kernel", text, re.M), text
+
+
 def test_R7_nobody_gets_round_a_share_by_tracing(box):
     code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); print(libc.ptrace(0, 0, 0, 0), ctypes.get_errno())"
     assert box.tool("run", *SYSTEM, "-c", "50", "--", PYTHON, "-c", code).stdout == "-1 1\n"

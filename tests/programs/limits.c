@@ -242,7 +242,7 @@ static void children(long count, const char *how)
 {
 	if (!strcmp(how, "ignored"))
 		signal(SIGCHLD, SIG_IGN);
-	for (long i = 0; i < count; i++) {
+	for (volatile long i = 0; i < count; i++) { /* vfork comes back twice */
 		int fds[2];
 		char c;
 		pid_t pid;
