@@ -17,7 +17,6 @@
 
 #include "base/path.h"
 #include "base/strbuf.h"
-#include "kernel/capabilities.h"
 #include "kernel/landlock.h"
 #include "supervise/view-calls.h"
 
@@ -222,7 +221,7 @@ static int read_own_identity(struct sl_view_calls *v, struct sl_error *err)
 	    .gid = v->own_creds->fsgid,
 	    .groups = v->own_creds->groups,
 	    .groups_len = (size_t)v->own_creds->group_count,
-	    .caps = v->own_creds->cap_effective & sl_capabilities_kept, /* as the command has them */
+	    .caps = v->own_creds->cap_effective,
 	};
 	return 0;
 }

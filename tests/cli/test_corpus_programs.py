@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import LEARN_MODE
+from conftest import IN_PLACE, LEARN_MODE
 
 PYTHON = "/usr/bin/python3"
 
@@ -401,10 +401,14 @@ def test_L2_on_a_terminal(name, box, terminal):
         return box.snapshot(ignore=(r"\.db$",))
 
     profile = box.new_profile()
+    bare = session(command)
+    box.restore()
+    before = box.snapshot()
     learned = session([box.sandlock, *LEARN_MODE, "-o", profile, "--", *command])
+    assert learned == (bare if IN_PLACE else before)
     box.restore()
     hold = terminal(["cat"])  # so that the number differs
-    assert session([box.sandlock, "run", "-p", profile]) == learned
+    assert session([box.sandlock, "run", "-p", profile]) == bare
     hold.send("\x04")
     hold.wait()
 

@@ -19,7 +19,7 @@ def test_without_in_place(box):
 
 
 def test_commit_makes_no_sense_in_place(box):
-    result = box.tool(*LEARN_MODE, "--commit", "touch", "ran")
+    result = box.tool("learn", "--in-place", "--commit", "touch", "ran")
     assert result.status == 2 and "--commit" in result.messages[0] and not (box.work / "ran").exists(), result.describe()
 
 
@@ -73,14 +73,14 @@ def test_repeat(box):
     box.file("a", "a\n")
     box.file("b", "b\n")
     script = "if test -e second; then cat b; else echo >second; cat a; fi"
-    result, _, profile = box.learn(["sh", "-c", script], "--repeat=2")
+    result, _, profile = box.learn(["sh", "-c", script], "--in-place", "--repeat=2")
     assert result.stdout == "a\nb\n"
     assert profile.grants(box.work / "a", "read") and profile.grants(box.work / "b", "read"), profile.text
 
 
 def test_repeat_stops_at_the_first_failure(box):
     script = "echo x >>count; test $(wc -l <count) -lt 2"
-    result, _, profile = box.learn(["sh", "-c", script], "--repeat=5", check=False)
+    result, _, profile = box.learn(["sh", "-c", script], "--in-place", "--repeat=5", check=False)
     assert result.status == 1 and profile is None, result.describe()
     assert (box.work / "count").read_text() == "x\nx\n"
 
