@@ -153,14 +153,25 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	command.stdout_to_stderr = !l->out;
 	*ret = (struct sl_outcome){0};
 	*err = SL_ERROR_INIT;
-	if (!l->in_place && sl_view_upper_make(&l->upper, err) < 0) {
+	if (!l->in_place && !l->upper && sl_view_upper_make(&l->upper, err) < 0) {
 		ret->kind = SL_OUTCOME_FAILED;
 		return;
 	}
 	sandbox.upper = l->upper;
+	sandbox.view = &l->view;
+	sandbox.keep_view = l->upper && !l->last_run;
 	sl_sandbox_run(&command, &sandbox, ret, err);
-	free(l->upper); /* it is removed */
-	l->upper = NULL;
+	if (!sandbox.keep_view)
+		free(SL_TAKE_PTR(l->upper)); /* it is removed */
+}
+
+/* End a view that no further run goes on with. */
+static void drop_view(struct sl_learn *l)
+{
+	sl_view_free(SL_TAKE_PTR(l->view));
+	if (l->upper)
+		sl_tree_remove(l->upper);
+	free(SL_TAKE_PTR(l->upper));
 }
 
 /* An empty private directory, under its old name, for the next run: the end of the last one removed it. 0 or
@@ -196,8 +207,10 @@ static int run_all(struct sl_learn *l, struct sl_outcome *ret)
 {
 	for (int64_t i = 1;; i++) {
 		struct sl_error err;
-		int status = run_command(l, ret, &err), own;
+		int status, own;
 
+		l->last_run = i == l->repeat;
+		status = run_command(l, ret, &err);
 		if (status) {
 			ret->kind = SL_OUTCOME_FAILED;
 			return status;
@@ -278,6 +291,7 @@ static int learn_main(struct sl_learn *l, char **words)
 	    .tmp_dir = l->tmp_dir, .trace = l->trace, .calls = l->observe_syscalls};
 	l->observer = sl_observer_new(&observe);
 	status = run_all(l, &outcome);
+	drop_view(l);
 	if (wants_profile(l, &outcome, status))
 		written = sl_learn_write(l, &outcome);
 	if (close_trace(l) || written)

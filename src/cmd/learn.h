@@ -32,6 +32,8 @@ struct sl_learn {
 	struct sl_outfile *out; /* NULL: stdout */
 	FILE *trace;
 	char *tmp_dir;
+	struct sl_view *view; /* between two runs: what the one before has changed */
+	bool last_run;
 	char *upper; /* of the run at hand; NULL with --in-place */
 	struct sl_observer *observer;
 	struct sl_peaks peaks; /* of all runs */

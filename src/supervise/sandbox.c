@@ -162,14 +162,19 @@ int sl_run_killer(struct sl_run *run, struct sl_error *err)
 static int set_up_view(struct sl_run *run)
 {
 	const struct sl_sandbox_options *options = run->options;
+	struct sl_view *view = NULL;
 	int r;
 
 	if (!options->upper)
 		return 0;
-	r = sl_view_calls_new(options->upper, options->tmp_dir, options->observer, &run->notifier.behalf,
-			      &run->notifier.view, run->err);
-	if (r == 0)
+	if (options->view)
+		view = SL_TAKE_PTR(*options->view);
+	r = sl_view_calls_new(options->upper, options->tmp_dir, view, options->observer,
+			      &run->notifier.behalf, &run->notifier.view, run->err);
+	if (r == 0) {
 		run->notifier.view->substitute = &run->notifier.substitute;
+		run->notifier.view->keep = options->keep_view ? options->view : NULL;
+	}
 	return r;
 }
 
@@ -349,7 +354,7 @@ static void tear_down(struct sl_run *run)
 	sl_limits_release(&run->limits);
 	sl_view_calls_free(run->notifier.view);
 	run->notifier.view = NULL;
-	if (run->options->upper)
+	if (run->options->upper && !run->options->keep_view)
 		sl_tree_remove(run->options->upper);
 	sl_throttle_release(&run->throttle);
 	if (run->options->tmp_dir)

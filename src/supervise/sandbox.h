@@ -34,6 +34,8 @@ struct sl_command {
 	const struct sl_list *cpu_cores; /* decimal text; may be NULL or empty */
 };
 
+struct sl_view;
+
 struct sl_sandbox_options {
 	const char *name;	/* --name, or NULL: made from the command and the process id */
 	const char *mode;	/* "run" or "learn": shown by ps */
@@ -50,6 +52,8 @@ struct sl_sandbox_options {
 	int status_fd;		/* JSON lines of start and end are written here; -EBADF: none */
 	const char *tmp_dir;	/* private temporary directory to remove at the end, or NULL */
 	const char *upper;	/* learn: every change goes to this directory, which is removed at the end; NULL: in place */
+	struct sl_view **view;	/* with upper: where a view that a run before has left is taken from, or NULL */
+	bool keep_view;		/* leave it there for the next run, and upper as it is: both are the caller's then */
 	bool measure;		/* learn: what is used at the most, for outcome.peaks */
 	bool progress;		/* learn: a progress line on the terminal after a second */
 };

@@ -42,6 +42,7 @@ struct sl_view_listing {
 /* One view behind one command. */
 struct sl_view_calls {
 	struct sl_view *view;
+	struct sl_view **keep; /* where the view goes at the end; NULL: it ends too */
 	struct sl_view_file *root;
 	char *upper; /* canonical path */
 	dev_t proc_dev;
@@ -157,10 +158,12 @@ int sl_view_upper_make(char **ret_path, struct sl_error *err);
  * character devices, terminals and tmp_dir (or NULL). A descriptor, or -errno with err set. */
 int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err);
 
-/* A view of the whole tree with the upper at that path. The other strings are copied; observer and behalf
- * stay the caller's. 0 or -errno with err set. */
-int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_observer *observer,
-		      const struct sl_behalf *behalf, struct sl_view_calls **ret, struct sl_error *err);
+/* A view of the whole tree with the upper at that path: the given one, of an earlier run with that upper,
+ * which becomes theirs, or a new one (NULL). The other strings are copied; observer and behalf stay the
+ * caller's. 0 or -errno with err set. */
+int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *view,
+		      struct sl_observer *observer, const struct sl_behalf *behalf, struct sl_view_calls **ret,
+		      struct sl_error *err);
 void sl_view_calls_free(struct sl_view_calls *v); /* NULL is accepted. Removes what is in the upper */
 
 /* ---- the router (view-calls.c) ---- */

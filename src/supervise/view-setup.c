@@ -193,6 +193,7 @@ static int open_view(struct sl_view_calls *v, struct sl_error *err)
 	SL_CLOSE int lower = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	SL_CLOSE int upper = open(v->upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	SL_FREE char *parent = sl_path_dirname(v->upper);
+	bool is_new = !v->view;
 	struct stat st;
 	int r;
 
@@ -200,10 +201,10 @@ static int open_view(struct sl_view_calls *v, struct sl_error *err)
 		v->proc_dev = st.st_dev;
 	if (lower < 0 || upper < 0 || stat(parent, &v->upper_parent) < 0)
 		return sl_error_errno(err, errno, "cannot open %s", sl_esc(v->upper));
-	r = sl_view_new(lower, upper, &v->view);
+	r = is_new ? sl_view_new(lower, upper, &v->view) : 0;
 	if (r == 0)
 		r = sl_view_root(v->view, &v->root);
-	if (r == 0)
+	if (r == 0 && is_new)
 		r = sl_view_hide(v->view, v->upper);
 	return r < 0 ? sl_error_errno(err, -r, "cannot make a view of the file system") : 0;
 }
@@ -226,12 +227,14 @@ static int read_own_identity(struct sl_view_calls *v, struct sl_error *err)
 	return 0;
 }
 
-int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_observer *observer,
-		      const struct sl_behalf *behalf, struct sl_view_calls **ret, struct sl_error *err)
+int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *view,
+		      struct sl_observer *observer, const struct sl_behalf *behalf, struct sl_view_calls **ret,
+		      struct sl_error *err)
 {
 	struct sl_view_calls *v = sl_xcalloc(1, sizeof(*v));
 	int r;
 
+	v->view = view;
 	v->upper = sl_xstrdup(upper);
 	v->tmp_dir = tmp_dir ? sl_xstrdup(tmp_dir) : NULL;
 	v->observer = observer;
@@ -268,7 +271,10 @@ void sl_view_calls_free(struct sl_view_calls *v)
 	free(v->unnamed);
 	free(v->listings);
 	sl_view_close(v->root);
-	sl_view_free(v->view);
+	if (v->keep)
+		*v->keep = v->view;
+	else
+		sl_view_free(v->view);
 	free(v->own_creds);
 	free(v->upper);
 	free(v->tmp_dir);

@@ -26,6 +26,30 @@ def test_L18_what_only_some_runs_needed(box):
     assert box.learn(["true"], "--repeat=3")[0].messages == []
 
 
+def test_L8_a_later_run_goes_on_with_what_the_one_before_has_changed(box):
+    """On the copy-on-write view too, and nothing of it stays."""
+    box.file("source", "x\n")
+    (box.work / "cache").mkdir()
+    script = "if [ -e cache/c ]; then cat cache/c; rm source; else cp source cache/c; cp /bin/true t; fi; ./t"
+    before = box.snapshot()
+    path = box.out / "p.toml"
+    result = box.tool("learn", "--repeat=2", "-o", path, "--", "sh", "-c", script)
+    assert result.status == 0 and result.stdout == "x\n", result.describe()
+    assert box.snapshot() == before and not said(result, "warning"), result.describe()
+    assert said(result, "needed by only some of the 2 runs: exec on /usr/bin/rm"), result.describe()
+    for _ in range(2):
+        assert box.run(path).status == 0
+    assert not (box.work / "source").exists()
+
+
+def test_L19_no_view_is_left(box):
+    place = box.top / "tmp"
+    place.mkdir()
+    script = "if [ -e made ]; then exit 3; fi; echo x >made"
+    result = box.tool("learn", "--repeat=5", "-o", box.out / "p.toml", "--", "sh", "-c", script, env={"TMPDIR": str(place)})
+    assert result.status == 3 and not (box.work / "made").exists() and list(place.iterdir()) == [], result.describe()
+
+
 def test_L18_the_header_counts(box):
     box.file("f", "x")
     _, _, one = box.learn(["cat", "f"])
