@@ -147,7 +147,7 @@ def test_L8_directories_that_were_made(box, same):
     same(
         r"""set -e; mkdir -p a/b/c; cd a/b/c; pwd; /bin/pwd -P; readlink /proc/self/cwd; touch f; ls; cd ..; pwd; ls; cd c; cd ../../..; pwd
         cd a/b; (cd c; pwd; /bin/pwd); mv ../../a ../../z; /bin/pwd; readlink /proc/self/cwd; ls; cd "$(/bin/pwd)"; pwd; cd ../..; pwd
-        mkdir closed; chmod 0 closed; test -w / || ! cd closed; cd z; mkdir gone; cd gone; rmdir ../gone; readlink /proc/self/cwd | tail -c 11; ls
+        mkdir closed; chmod 0 closed; test -w / || ! cd closed; chmod 700 closed; rmdir closed; cd z; mkdir gone; cd gone; rmdir ../gone; readlink /proc/self/cwd | tail -c 11; ls
         ! /bin/pwd; ! touch x; cd -P .. && /bin/pwd || echo no""",
         env={"LC_ALL": "C"},
     )
