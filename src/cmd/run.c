@@ -28,7 +28,7 @@ struct run {
 	/* From the command line. */
 	struct sl_setup setup;
 	const char *profile_arg, *profile_file;
-	struct sl_list extra_deny, extra_allow;
+	struct sl_list extra_deny, extra_allow, fs_deny;
 	struct sl_list net[NET_LISTS];
 	uint64_t degradable, disabled;
 	bool strict, explain;
@@ -74,7 +74,8 @@ static const struct sl_option options[] = {
      "say what was refused, and which entry would grant it"},
     {"status-fd", 0, SL_OPTION_DESCRIPTOR, "FD", false, SL_COMPLETE_NOTHING, offsetof(struct run, status_fd),
      "write start and end as JSON lines to FD"},
-    LATER("fs-deny", 0, SL_OPTION_LIST, "PATH", "refuse PATH whatever else is granted"),
+    {"fs-deny", 0, SL_OPTION_LIST, "PATH", false, SL_COMPLETE_FILE, offsetof(struct run, fs_deny),
+     "refuse PATH and what is below it, whatever is granted"},
     {"net-allow", 0, SL_OPTION_LIST, "DEST", false, SL_COMPLETE_NOTHING, offsetof(struct run, net[NET_ALLOW]),
      "let the command reach DEST"},
     {"net-deny", 0, SL_OPTION_LIST, "DEST", false, SL_COMPLETE_NOTHING, offsetof(struct run, net[NET_DENY]),
@@ -120,6 +121,7 @@ static void run_release(struct run *r)
 	sl_list_release(&r->extra_allow);
 	for (size_t i = 0; i < NET_LISTS; i++)
 		sl_list_release(&r->net[i]);
+	sl_list_release(&r->fs_deny);
 	sl_profile_release(&r->profile);
 	sl_program_release(&r->program);
 	sl_policy_release(&r->policy);
@@ -253,6 +255,7 @@ static int build_policy(struct run *r)
 	    .tmp_dir = r->tmp_dir,
 	    .cli_read = &r->setup.read,
 	    .cli_write = &r->setup.write,
+	    .cli_deny = &r->fs_deny,
 	    .landlock_abi = sl_landlock_abi(),
 	    .can_take = sl_fd_can_take(),
 	    .disabled = r->disabled,

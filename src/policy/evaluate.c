@@ -69,11 +69,63 @@ static uint32_t rights_at(const struct sl_policy *p, const char *path, uint32_t 
 	return rights;
 }
 
+const struct sl_denied *sl_policy_denied(const struct sl_policy *p, const char *path)
+{
+	if (!p->deny.count || (p->tmp_dir && sl_path_within(path, p->tmp_dir)))
+		return NULL; /* the private directory is the run's own, wherever it is */
+	return sl_deny_on(&p->deny, path);
+}
+
+bool sl_policy_holds_name(const struct sl_policy *p, const char *path)
+{
+	return sl_policy_denied(p, path) || sl_deny_below(&p->deny, path);
+}
+
+/* The identity of what is at the first len bytes of a path. */
+static bool identify(const char *path, size_t len, struct sl_object_id *ret)
+{
+	SL_FREE char *name = sl_xstrndup(path, len);
+
+	return sl_object_id_of_path(name, ret) == 0;
+}
+
+bool sl_policy_beside(const struct sl_policy *p, const char *path, struct sl_beside *ret)
+{
+	struct sl_beside b = {0, 0};
+	bool found = false;
+
+	for (size_t full = strlen(path), len = full, child = 0; len > 0; child = len, len = parent_length(path, len)) {
+		const struct sl_way *way = sl_deny_way(&p->deny, path, len);
+		const struct sl_rule *r = find_rule(p, path, len);
+		struct sl_object_id id;
+
+		/* The entry of the lowest way. */
+		if (way && !found && child && identify(path, child, &id))
+			b.native |= sl_deny_native(&p->deny, &id);
+		if (way) {
+			found = true;
+			b.native |= way->kept;
+		}
+		if (!r || (len < full && !r->is_dir))
+			continue;
+		if (r->carved)
+			b.granted |= effective(r);
+		else if (identify(path, len, &id) && sl_object_id_same(&id, &r->id))
+			b.native |= effective(r);
+	}
+	if (b.native & SL_RIGHT_CREATE)
+		b.native |= SL_RIGHT_WRITE;
+	b.granted |= b.native;
+	*ret = b;
+	return found;
+}
+
 bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access,
 		      const struct sl_rule **ret_rule)
 {
 	const struct sl_rule *rule = NULL;
-	bool allowed = (rights_at(p, access->path, access->right, &rule) & access->right) == access->right;
+	bool allowed = (rights_at(p, access->path, access->right, &rule) & access->right) == access->right &&
+		       !sl_policy_denied(p, access->path);
 
 	if (ret_rule)
 		*ret_rule = allowed ? rule : NULL;
@@ -94,6 +146,9 @@ bool sl_policy_allows_self(const struct sl_policy *p, const char *rest, uint32_t
 {
 	uint32_t have = 0;
 
+	for (size_t i = 0; i < p->self_denied.len; i++)
+		if (!*p->self_denied.items[i] || sl_path_within(rest, p->self_denied.items[i]))
+			return false;
 	for (size_t i = 0; i < p->self_rule_count; i++)
 		if (!*p->self_rules[i].rest || sl_path_within(rest, p->self_rules[i].rest))
 			have |= p->self_rules[i].rights;

@@ -65,9 +65,32 @@ static uint32_t supervised(const struct sl_filter_plan *plan, int error)
 	return plan->listener && (plan->attributes || plan->observe) ? SECCOMP_RET_USER_NOTIF : refuse(error);
 }
 
-/* A call that is allowed, and seen where its op is recorded. */
+/* Calls that Landlock refuses beside a denied path, and the supervisor may do. */
+static bool is_done_beside(enum sl_op op)
+{
+	switch (op) {
+	case SL_OP_OPEN:
+	case SL_OP_OPENAT2:
+	case SL_OP_CREAT:
+	case SL_OP_MKDIR:
+	case SL_OP_MKNOD:
+	case SL_OP_LINK:
+	case SL_OP_SYMLINK:
+	case SL_OP_UNLINK:
+	case SL_OP_RMDIR:
+	case SL_OP_RENAME:
+	case SL_OP_TRUNCATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A call that is allowed, and seen where its op is recorded or where it may be done on behalf. */
 static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 {
+	if (plan->listener && plan->beside && is_done_beside(op))
+		return SECCOMP_RET_USER_NOTIF;
 	if (!observing(plan))
 		return SECCOMP_RET_ALLOW;
 	switch (op) {
@@ -126,13 +149,13 @@ static void ret_if_any(struct sl_bpf *b, uint32_t bits, uint32_t ret)
  * it) and, where the profile writes there, for every other mode: shells open with O_CREAT|O_TRUNC. */
 static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
-	bool widen = plan->listener && plan->open_self;
+	bool beside = plan->listener && plan->beside, widen = beside || (plan->listener && plan->open_self);
 
 	if (observing(plan) || widen) {
 		sl_bpf_load_low(b, call->flags_arg);
 		if (!plan->view)
 			ret_if_any(b, O_PATH, SECCOMP_RET_ALLOW);
-		if (!observing(plan) && !plan->open_self_write)
+		if (!observing(plan) && !beside && !plan->open_self_write)
 			ret_if_any(b, O_ACCMODE | O_CREAT, SECCOMP_RET_ALLOW);
 	}
 	sl_bpf_ret(b, observing(plan) || widen ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
@@ -141,7 +164,7 @@ static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, cons
 /* openat2: its flags are behind a pointer. */
 static void judge_openat2(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
-	bool notify = plan->listener && (plan->open_self || plan->observe);
+	bool notify = plan->listener && (plan->open_self || plan->observe || plan->beside);
 
 	(void)call;
 	sl_bpf_ret(b, notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);

@@ -16,6 +16,7 @@ struct sl_filter_plan {
 	bool attributes;     /* run: notify the attribute calls and those that act on another process */
 	bool open_self;	     /* run: notify opens that could widen to /proc/self (by access mode where visible) */
 	bool open_self_write; /* … also writing ones */
+	bool beside;	     /* run: notify opens, and calls that change names: something granted is denied in part */
 	bool observe;	     /* learn, --explain: notify every call whose op the observer records */
 	bool view;	     /* with observe: also those that only a view of the file system has to answer */
 	bool allow_sysv_ipc;

@@ -36,7 +36,7 @@
 /* Rights that Landlock takes for an object that is not a directory. */
 #define LL_FILE (SL_LL_EXECUTE | SL_LL_WRITE_FILE | SL_LL_READ_FILE | SL_LL_TRUNCATE | SL_LL_IOCTL_DEV)
 
-static const char ORIGIN_IMPLICIT[] = "implicit";
+static const char ORIGIN_IMPLICIT[] = "implicit", ORIGIN_TMP[] = "filesystem.tmp";
 
 const struct sl_implicit_grant sl_implicit_grants[] = {
     {"/dev/null", DEVICE_RIGHTS},
@@ -89,6 +89,8 @@ void sl_policy_release(struct sl_policy *p)
 	free(p->self_rules);
 	free(p->tmp_dir);
 	sl_net_rules_release(&p->net);
+	sl_strv_release(&p->self_denied);
+	sl_deny_release(&p->deny);
 	sl_strv_release(&p->extra_deny);
 	sl_strv_release(&p->warnings);
 	*p = SL_POLICY_INIT;
@@ -215,7 +217,7 @@ static int collect(struct builder *b)
 	if (r < 0)
 		return r;
 	if (b->options->tmp_dir)
-		wish_add(b, sl_xstrdup(b->options->tmp_dir), SL_RIGHTS_ALL, 0, "filesystem.tmp", 0);
+		wish_add(b, sl_xstrdup(b->options->tmp_dir), SL_RIGHTS_ALL, 0, ORIGIN_TMP, 0);
 	for (const struct sl_implicit_grant *g = sl_implicit_grants; g->path; g++)
 		wish_add(b, sl_xstrdup(g->path), g->rights, 0, ORIGIN_IMPLICIT, 0);
 	return 0;
@@ -337,27 +339,72 @@ static uint32_t rights_on(const struct wish *w, const char *path, mode_t mode)
 	return rights & SL_RIGHT_WRITE ? rights | SL_RIGHT_IOCTL : rights;
 }
 
-static int add_rule(struct builder *b, const struct wish *w, const char *path, mode_t mode, int fd)
+/* Give the ruleset the rights of a wish on one object. Returns those that hold on it, 0 where Landlock restricts no such
+ * object, or -errno. */
+static int grant(const struct builder *b, const struct wish *w, const char *path, mode_t mode, int fd)
 {
-	struct sl_policy *p = b->policy;
 	uint32_t rights = rights_on(w, path, mode);
 	uint64_t landlock = landlock_rights(rights) & b->masks.fs & (S_ISDIR(mode) ? UINT64_MAX : LL_FILE);
 	int r = b->ruleset_fd < 0 ? 0 : sl_landlock_add_path(b->ruleset_fd, fd, landlock);
 
 	if (r == -EBADFD || path[0] != '/')
-		return 0; /* a pipe, socket or memfd: Landlock does not restrict it */
+		return 0; /* a pipe, socket or memfd */
+	return r < 0 ? r : (int)rights;
+}
+
+struct carving {
+	const struct builder *builder;
+	const struct wish *wish;
+};
+
+static int grant_carved(int fd, const char *path, mode_t mode, uint32_t rights, void *arg)
+{
+	const struct carving *c = arg;
+	struct wish part = *c->wish;
+
+	part.rights = rights;
+	return grant(c->builder, &part, path, mode, fd);
+}
+
+/* The grant of a directory in which something is denied: its rights, or -errno. */
+static int carve(struct builder *b, const struct wish *w, const char *path, int fd)
+{
+	struct carving of = {b, w};
+	uint32_t rights = rights_on(w, path, S_IFDIR);
+	const struct sl_carving c = {rights, grant_carved, &of};
+	int r = sl_deny_carve(&b->policy->deny, fd, path, &c);
+
+	return r < 0 ? r : (int)rights;
+}
+
+static int add_rule(struct builder *b, const struct wish *w, const char *path, mode_t mode, int fd)
+{
+	struct sl_policy *p = b->policy;
+	struct sl_object_id id = {0};
+	bool carved = false;
+	int r;
+
+	if (p->deny.count && w->origin != ORIGIN_TMP) {
+		r = sl_object_id_of_fd(fd, &id);
+		if (r < 0)
+			return fail(b, w, -r, strerror(-r));
+		if (sl_deny_on(&p->deny, path) || sl_deny_object(&p->deny, &id))
+			return 0;
+		carved = S_ISDIR(mode) && sl_deny_below(&p->deny, path);
+	}
+	r = carved ? carve(b, w, path, fd) : grant(b, w, path, mode, fd);
 	if (r < 0)
 		return fail(b, w, -r, strerror(-r));
-	if (!rights)
+	if (!r)
 		return 0;
-	if (rights & SL_RIGHT_CREATE)
+	if (r & SL_RIGHT_CREATE)
 		sl_strv_add(&b->creatable, path);
 	if (p->rule_count == b->rule_cap) {
 		b->rule_cap = b->rule_cap ? b->rule_cap * 2 : 64;
 		p->rules = sl_xrealloc(p->rules, b->rule_cap * sizeof(*p->rules));
 	}
 	p->rules[p->rule_count++] =
-	    (struct sl_rule){sl_xstrdup(path), rights, S_ISDIR(mode), w->origin, w->line};
+	    (struct sl_rule){sl_xstrdup(path), (uint32_t)r, S_ISDIR(mode), w->origin, w->line, carved, id};
 	return 0;
 }
 
@@ -523,6 +570,104 @@ static void sort_rules(struct sl_policy *p)
 		}
 	}
 	p->self_rule_count = kept;
+}
+
+/* Where the entry leads below our own /proc entry it is of each process's own. True where it did. */
+static bool deny_self(struct builder *b)
+{
+	struct sl_deny *d = &b->policy->deny;
+	struct sl_denied *last = &d->items[d->count - 1];
+	const char *rest = own_proc_rest(last->path);
+
+	if (!rest)
+		return false;
+	sl_strv_add(&b->policy->self_denied, rest);
+	free(last->path);
+	free(last->text);
+	d->count--;
+	return true;
+}
+
+static int deny_list(struct builder *b, const struct sl_list *list, bool relative, const char *origin)
+{
+	for (size_t i = 0; list && i < list->len; i++) {
+		struct wish w = {list->items[i].text, 0, 0, origin, list->items[i].line, false, false};
+		SL_FREE char *text = expand_home(w.text), *path = NULL;
+		char here[PATH_MAX];
+		int r;
+
+		if (!text)
+			return fail(b, &w, ENOENT, "HOME is not set");
+		if (text[0] != '/' && (!relative || !text[0]))
+			return fail(b, &w, EINVAL, "not an absolute path");
+		if (text[0] != '/' && !getcwd(here, sizeof(here)))
+			return fail(b, &w, errno, "the working directory has no name");
+		path = text[0] == '/' ? sl_xstrdup(text) : sl_xasprintf("%s/%s", here, text);
+		if (self_rest(path)) {
+			sl_strv_add(&b->policy->self_denied, self_rest(path));
+			continue;
+		}
+		r = sl_deny_add(&b->policy->deny, path, origin, w.line);
+		if (r < 0)
+			return fail(b, &w, -r, strerror(-r));
+		deny_self(b);
+	}
+	return 0;
+}
+
+/* The canonical names of the directories that are granted, sorted. */
+static void granted_directories(const struct builder *b, struct sl_strv *ret)
+{
+	for (size_t i = 0; i < b->wish_count; i++) {
+		char path[PATH_MAX];
+		SL_CLOSE int fd = -EBADF;
+
+		if (b->wishes[i].origin == ORIGIN_IMPLICIT || b->wishes[i].origin == ORIGIN_TMP)
+			continue;
+		fd = sl_own_path_open(b->wishes[i].text, path);
+		if (fd >= 0 && path[0] == '/')
+			sl_strv_add(ret, path);
+	}
+	sl_strv_sort_unique(ret);
+}
+
+static int collect_denied(struct builder *b)
+{
+	const struct sl_list *list = &b->profile->filesystem.lists[SL_FS_DENY];
+	int r = deny_list(b, list, b->profile->version == 1, "filesystem.deny");
+	struct sl_deny *d = &b->policy->deny;
+	bool linked = false;
+
+	if (r == 0)
+		r = deny_list(b, b->options->cli_deny, true, "--fs-deny");
+	if (r < 0)
+		return r;
+	sl_deny_sort(d);
+	for (size_t i = 0; i < d->count; i++)
+		linked |= d->items[i].links > 1;
+	if (linked) {
+		struct sl_strv directories = SL_STRV_INIT;
+
+		granted_directories(b, &directories);
+		sl_deny_find_links(d, &directories);
+		sl_strv_release(&directories);
+	}
+	return 0;
+}
+
+/* A rule on all of /proc gives each process's own entry too, and there is no rule that takes from it. */
+static int check_self_denied(struct builder *b)
+{
+	const struct sl_policy *p = b->policy;
+
+	for (size_t i = 0; p->self_denied.len && i < p->rule_count; i++) {
+		const struct sl_rule *r = &p->rules[i];
+		struct wish w = {r->path, 0, 0, r->origin, r->line, false, false};
+
+		if (!strcmp(r->path, "/") || !strcmp(r->path, "/proc"))
+			return fail(b, &w, EINVAL, "cannot be granted while something below /proc/self is denied");
+	}
+	return 0;
 }
 
 /* The group's name stands for its calls. */
@@ -693,12 +838,15 @@ static int build(struct builder *b)
 	if (r < 0)
 		return r;
 	unite_wishes(b);
-	r = place_wishes(b);
-	if (r < 0)
-		return r;
 	if (b->options->tmp_dir)
 		b->policy->tmp_dir = sl_xstrdup(b->options->tmp_dir);
-	return 0;
+	r = collect_denied(b);
+	if (r == 0)
+		r = place_wishes(b);
+	if (r < 0)
+		return r;
+	sl_deny_seal(&b->policy->deny);
+	return check_self_denied(b);
 }
 
 int sl_policy_build(const struct sl_profile *profile, const struct sl_policy_options *options,

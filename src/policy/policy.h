@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "policy/call-set.h"
+#include "policy/deny.h"
 #include "policy/net-plan.h"
 #include "policy/net-rules.h"
 #include "profile/profile.h"
@@ -36,6 +37,8 @@ struct sl_rule {
 	bool is_dir;
 	const char *origin; /* "filesystem.read" or "--fs-read": for messages; static */
 	int line;	    /* in the profile, or 0 */
+	bool carved; /* something below is denied: Landlock has rules for what is in it instead of this one */
+	struct sl_object_id id; /* what the rule is for, where anything is denied */
 };
 
 /* Entries below /proc/self (or /proc/thread-self): held by the supervisor for each process of the sandbox. */
@@ -49,6 +52,8 @@ struct sl_policy {
 	size_t rule_count;
 	struct sl_self_rule *self_rules;
 	size_t self_rule_count;
+	struct sl_strv self_denied; /* of those, what is denied, in the same form */
+	struct sl_deny deny;
 	char *tmp_dir; /* canonical path of the private temporary directory, or NULL; also in rules */
 	bool allow_sysv_ipc;
 	struct sl_net_rules net;
@@ -73,6 +78,21 @@ struct sl_access {
  * *ret_rule (may be NULL) receives one rule that grants it, or NULL. */
 bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access, const struct sl_rule **ret_rule);
 
+/* What denies the object at this canonical path by its name, or NULL. */
+const struct sl_denied *sl_policy_denied(const struct sl_policy *p, const char *path);
+
+/* Must the name at this canonical path stay what it is: denied, or on the way to something denied? */
+bool sl_policy_holds_name(const struct sl_policy *p, const char *path);
+
+/* What the command has at a canonical path below a way (policy/deny.h), denied or not: the rights that Landlock gives by
+ * itself there, and all that the profile grants, which are those and what directories that were carved give. False
+ * where no way is above the path: Landlock has everything. A rule counts only while what it is for is still at its
+ * path; names above a way cannot be moved by the command. Looks at the file system, as ourselves. */
+struct sl_beside {
+	uint32_t native, granted;
+};
+bool sl_policy_beside(const struct sl_policy *p, const char *path, struct sl_beside *ret);
+
 /* May attributes (mode, owner, times, xattrs, flags) of the object at this canonical path be changed: WRITE or
  * CREATE on it or on a directory above. */
 bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path);
@@ -94,6 +114,7 @@ struct sl_policy_options {
 	bool strict;		 /* a missing entry is an error */
 	const char *tmp_dir;	 /* private temporary directory already made, or NULL */
 	const struct sl_list *cli_read, *cli_write; /* -r and -w: version 1 meaning; may be NULL */
+	const struct sl_list *cli_deny; /* --fs-deny; may be NULL */
 	int landlock_abi;	 /* 0: build the rules without a ruleset */
 	uint64_t disabled;	 /* SL_PROTECT_* bits (kernel/landlock.h) that are not to be enforced */
 	bool can_take;		 /* the supervisor can take descriptors of the command (kernel/own-fd.h) */

@@ -64,7 +64,7 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     FS(write, SL_FS_WRITE, BOTH, SL_KEY_BUILT),
     FS(create, SL_FS_CREATE, SL_IN_V2, SL_KEY_BUILT),
     FS(delete, SL_FS_DELETE, SL_IN_V2, SL_KEY_BUILT),
-    FS(deny, SL_FS_DENY, BOTH, SL_KEY_LATER),
+    FS(deny, SL_FS_DENY, BOTH, SL_KEY_BUILT),
     {"filesystem", "tmp", SL_KEY_PRIVATE, SL_IN_V2, SL_KEY_BUILT, AT(filesystem.tmp_private), NULL, 0, 0},
     STR(filesystem, chroot, BOTH, SL_KEY_LATER, sl_check_path),
     LIST(filesystem, mount, BOTH, SL_KEY_LATER, sl_check_mount),

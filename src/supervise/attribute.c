@@ -220,6 +220,7 @@ static int decide(struct request *q, const struct stat *st)
 {
 	struct sl_resolved *object = &q->object;
 	const struct sl_policy *policy = q->behalf->policy;
+	struct sl_object_id id;
 	int r = -ESTALE;
 
 	for (int tries = 0; r == -ESTALE && tries < NAME_TRIES; tries++)
@@ -232,6 +233,8 @@ static int decide(struct request *q, const struct stat *st)
 	if (object->deleted && (st->st_nlink || !on_named_mount(object)))
 		return -EACCES;
 	if (!sl_policy_allows_attributes(policy, object->path) || is_implicit(policy, object->path))
+		return -EACCES;
+	if (policy->deny.count && (sl_object_id_of_fd(object->fd, &id) < 0 || sl_deny_object(&policy->deny, &id)))
 		return -EACCES;
 	return 0;
 }

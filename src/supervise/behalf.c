@@ -47,6 +47,8 @@ void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct secc
 		sl_notif_error(listener, n->id, EPERM);
 		return;
 	}
+	if (sl_behalf_beside(b, listener, n, call))
+		return;
 	switch (sl_call_op(call, (const uint64_t *)n->data.args)) {
 	case SL_OP_CHMOD:
 	case SL_OP_CHOWN:

@@ -48,5 +48,8 @@ void sl_behalf_process(const struct sl_behalf *b, int listener, const struct sec
 		       const struct sl_call *call);
 void sl_behalf_open_self(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
 			 const struct sl_call *call);
+/* False where it is to be continued, not answered yet (supervise/beside.h). */
+bool sl_behalf_beside(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
+		      const struct sl_call *call);
 
 #endif

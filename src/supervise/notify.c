@@ -69,9 +69,9 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 		return ROUTE_FORK;
 	case SL_OP_OPEN:
 	case SL_OP_OPENAT2:
-		return n->behalf.policy->self_rule_count ? ROUTE_BEHALF : ROUTE_CONTINUE;
+		return n->behalf.policy->self_rule_count || n->behalf.policy->deny.way_count ? ROUTE_BEHALF
+											      : ROUTE_CONTINUE;
 	case SL_OP_CREAT:
-	case SL_OP_EXEC:
 	case SL_OP_MKDIR:
 	case SL_OP_MKNOD:
 	case SL_OP_LINK:
@@ -80,6 +80,8 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	case SL_OP_RMDIR:
 	case SL_OP_RENAME:
 	case SL_OP_TRUNCATE:
+		return n->observer && !n->behalf.policy->deny.way_count ? ROUTE_CONTINUE : ROUTE_BEHALF;
+	case SL_OP_EXEC:
 	case SL_OP_DEVICE_IOCTL:
 	case SL_OP_CHDIR:
 	case SL_OP_BIND:

@@ -30,19 +30,9 @@
 #include "kernel/tracee.h"
 #include "policy/calls.h"
 #include "supervise/behalf.h"
+#include "supervise/opening.h"
 
-#define OPEN_HOW_MAX 4096 /* a page, as in the kernel */
-
-/* One open, copied. */
-struct opening {
-	const struct sl_behalf *behalf;
-	pid_t tid;
-	int dirfd;
-	uint64_t flags, resolve;
-	char path[PATH_MAX];
-};
-
-static int open_path(int base, const struct opening *o, uint64_t resolve)
+static int open_path(int base, const struct sl_opening *o, uint64_t resolve)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
 			       .resolve = (o->resolve & ~(uint64_t)RESOLVE_CACHED) | resolve};
@@ -54,7 +44,7 @@ static int open_path(int base, const struct opening *o, uint64_t resolve)
 /* Can the path lead into a process's entry? Found out as ourselves, which is enough to tell what cannot:
  * where no symbolic link is met the object is the caller's as well, and every way into /proc that is met
  * behind one ends there, in a magic link, or at what is missing in our own entry. */
-static bool looks_own(const struct opening *o)
+static bool looks_own(const struct sl_opening *o)
 {
 	SL_CLOSE int base = -EBADF, fd = -EBADF;
 	struct statfs fs;
@@ -73,29 +63,6 @@ static bool looks_own(const struct opening *o)
 			return true;
 	}
 	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
-}
-
-/* Copy the arguments. False where the kernel will find them wrong. */
-static bool copy_opening(struct opening *o, const struct seccomp_notif *n, const struct sl_call *call)
-{
-	uint64_t how[OPEN_HOW_MAX / sizeof(uint64_t)] = {0}; /* flags, mode, resolve, and what may come */
-	size_t size = n->data.args[3];
-
-	o->dirfd = call->dir_arg == SL_NO_ARG ? AT_FDCWD : (int)n->data.args[call->dir_arg];
-	o->flags = call->op == SL_OP_OPENAT2 ? 0 : (uint32_t)n->data.args[call->flags_arg];
-	if (sl_tracee_read_string(o->tid, n->data.args[call->path_arg], o->path, sizeof(o->path)) <= 0)
-		return false;
-	if (call->op != SL_OP_OPENAT2)
-		return true;
-	if (size < sizeof(struct open_how) || size > sizeof(how) ||
-	    sl_tracee_read(o->tid, n->data.args[call->flags_arg], how, size) < 0)
-		return false;
-	for (size_t i = sizeof(struct open_how) / sizeof(how[0]); i < SL_ARRAY_LEN(how); i++)
-		if (how[i])
-			return false;
-	o->flags = how[0];
-	o->resolve = how[2];
-	return true;
 }
 
 /* "/proc/PID/rest" or "/proc/PID/task/TID/rest": PID to *ret_pid; what follows it, or NULL. A thread's entry
@@ -126,29 +93,11 @@ static const char *thread_rest(const char *rest)
 	return *rest == '/' ? rest + 1 : !*rest ? rest : NULL;
 }
 
-static uint32_t wanted_rights(const struct opening *o, bool is_dir)
-{
-	uint32_t rights = 0;
-
-	switch (o->flags & O_ACCMODE) {
-	case O_RDONLY:
-		rights = is_dir ? SL_RIGHT_LIST : SL_RIGHT_READ;
-		break;
-	case O_WRONLY:
-		rights = SL_RIGHT_WRITE;
-		break;
-	default:
-		rights = SL_RIGHT_READ | SL_RIGHT_WRITE;
-		break;
-	}
-	return o->flags & O_TRUNC ? rights | SL_RIGHT_WRITE : rights;
-}
-
 /* Does the policy grant the entry at this canonical path to the caller as its own? */
-static bool allowed(const struct opening *o, const char *path, bool is_dir)
+static bool allowed(const struct sl_behalf *b, const struct sl_opening *o, const char *path, bool is_dir)
 {
-	const struct sl_policy *policy = o->behalf->policy;
-	uint32_t rights = wanted_rights(o, is_dir);
+	const struct sl_policy *policy = b->policy;
+	uint32_t rights = sl_opening_rights(o, is_dir);
 	const char *rest, *below_thread;
 	pid_t pid, caller;
 
@@ -157,7 +106,7 @@ static bool allowed(const struct opening *o, const char *path, bool is_dir)
 		return false;
 	caller = sl_tracee_tgid(o->tid);
 	pid = sl_tracee_tgid(pid); /* "/proc/TID" is there as well */
-	if (caller <= 0 || pid <= 0 || !sl_behalf_is_inside(o->behalf, pid))
+	if (caller <= 0 || pid <= 0 || !sl_behalf_is_inside(b, pid))
 		return false;
 	if (pid != caller && !sl_tracee_is_descendant(pid, caller))
 		return false;
@@ -168,7 +117,7 @@ static bool allowed(const struct opening *o, const char *path, bool is_dir)
 }
 
 /* Open the entry that was found, through our own descriptor of it. */
-static int open_entry(const struct opening *o, const struct sl_creds *creds, int fd)
+static int open_entry(const struct sl_opening *o, const struct sl_creds *creds, int fd)
 {
 	/* What only finds the object has been done; O_CREAT has nothing to make. */
 	int flags = (int)o->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
@@ -192,13 +141,13 @@ static bool may_follow(pid_t tgid, void *arg)
 }
 
 /* The caller's own entry, opened: a descriptor; or -errno; or -EAGAIN: not ours to decide, continue. */
-static int open_own(struct opening *o, int listener, uint64_t id)
+static int open_own(const struct sl_behalf *b, struct sl_opening *o, int listener, uint64_t id)
 {
 	struct sl_resolve_opts opts = {
 	    .flags = (o->flags & O_NOFOLLOW ? SL_RESOLVE_NOFOLLOW : 0) | SL_RESOLVE_VERIFY,
 	    .resolve = o->resolve,
 	    .may_follow = may_follow,
-	    .arg = (void *)(uintptr_t)o->behalf,
+	    .arg = (void *)(uintptr_t)b,
 	};
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved r = SL_RESOLVED_INIT;
 	struct sl_creds creds;
@@ -216,7 +165,7 @@ static int open_own(struct opening *o, int listener, uint64_t id)
 		return -EAGAIN;
 	if (o->flags & O_CREAT && o->flags & O_EXCL)
 		return -EAGAIN;
-	if (!allowed(o, r.path, S_ISDIR(st.st_mode)) || sl_tracee_creds(o->tid, &creds) < 0)
+	if (!allowed(b, o, r.path, S_ISDIR(st.st_mode)) || sl_tracee_creds(o->tid, &creds) < 0)
 		return -EAGAIN;
 	if (!sl_notif_valid(listener, id))
 		return -EAGAIN;
@@ -226,12 +175,12 @@ static int open_own(struct opening *o, int listener, uint64_t id)
 void sl_behalf_open_self(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
 			 const struct sl_call *call)
 {
-	struct opening o = {.behalf = b, .tid = (pid_t)n->pid};
+	struct sl_opening o = {.tid = (pid_t)n->pid};
 	SL_CLOSE int fd = -EAGAIN;
 	int r;
 
-	if (b->policy->self_rule_count && copy_opening(&o, n, call) && looks_own(&o) && !(o.flags & O_PATH))
-		fd = open_own(&o, listener, n->id);
+	if (b->policy->self_rule_count && sl_opening_copy(&o, n, call) && looks_own(&o) && !(o.flags & O_PATH))
+		fd = open_own(b, &o, listener, n->id);
 	if (fd == -EAGAIN) {
 		sl_notif_continue(listener, n->id);
 		return;

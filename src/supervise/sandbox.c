@@ -50,6 +50,7 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .observe = options->observer != NULL,
 	    .view = options->upper != NULL,
 	    .allow_sysv_ipc = options->allow_sysv_ipc,
+	    .beside = policy && policy->deny.way_count,
 	    .count_calls = options->count_calls,
 	    .listed = policy && policy->calls_listed ? &policy->calls : NULL,
 	    .limit_processes = policy && run->command->processes > 0,
