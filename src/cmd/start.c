@@ -106,6 +106,7 @@ int sl_start_explain(const struct sl_policy *policy, const struct sl_profile *pr
 
 	for (int depth = 0; file && depth < DEPTH_MAX; depth++) {
 		SL_CLOSE int fd = -EBADF;
+		const struct sl_denied *denied;
 		SL_FREE char *next = NULL;
 		char canonical[PATH_MAX];
 		bool script, executable;
@@ -116,6 +117,11 @@ int sl_start_explain(const struct sl_policy *policy, const struct sl_profile *pr
 			return said + 1;
 		}
 		next = next_file(file, &script);
+		denied = sl_policy_denied(policy, canonical);
+		if (denied) {
+			sl_say("cannot start: %s is denied by %s", sl_esc(canonical), denied->where);
+			return said + 1;
+		}
 		executable = granted(policy, canonical, SL_RIGHT_EXEC);
 		if (!executable)
 			say_missing(profile, canonical, "exec");

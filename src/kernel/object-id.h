@@ -15,8 +15,9 @@ struct sl_object_id {
 	bool known; /* false: it equals nothing, itself among it */
 };
 
-/* The identity of the object behind a descriptor of any kind, or at a path (a final symbolic link is the object
- * itself), as ourselves. 0 or -errno; without a time of birth dev and ino are set and known is false. */
+/* The identity of the object behind a descriptor of any kind, or at a path (a final symbolic link is the
+ * object itself), as ourselves. 0 or -errno; without a time of birth dev and ino are set and known is false.
+ */
 int sl_object_id_of_fd(int fd, struct sl_object_id *ret);
 int sl_object_id_of_path(const char *path, struct sl_object_id *ret);
 

@@ -61,6 +61,32 @@ static void say(struct sl_event *e, size_t key, const char *grant)
 	fprintf(stderr, "sandlock: %s[%d]%s", sl_event_program(e), e->tid, sl_strbuf_str(&tail));
 }
 
+/* What a profile denies no entry can grant: the one that denies it is named. */
+static void say_denied(struct sl_event *e, const struct sl_denied *denied, const char *path)
+{
+	const char *raw = e->has_raw[0] ? e->raw[0] : path;
+	SL_STRBUF text = SL_STRBUF_INIT;
+	SL_STRBUF tail = SL_STRBUF_INIT;
+
+	sl_strbuf_addf(&tail, ": %s \"", e->call->name);
+	sl_escape(&tail, raw, strlen(raw));
+	sl_strbuf_addf(&tail, "\": denied by %s\n", denied->where);
+	sl_strbuf_addstr(&text, sl_event_program(e));
+	sl_strbuf_addstr(&text, sl_strbuf_str(&tail));
+	if (!sl_explain_said(e->o, sl_strbuf_str(&text)))
+		fprintf(stderr, "sandlock: %s[%d]%s", sl_event_program(e), e->tid, sl_strbuf_str(&tail));
+}
+
+/* Is the path denied? Then that was said. */
+static bool explain_denied(struct sl_event *e, const char *path)
+{
+	const struct sl_denied *denied = sl_policy_denied(e->o->options.explain, path);
+
+	if (denied)
+		say_denied(e, denied, path);
+	return denied;
+}
+
 static bool allows(const struct sl_event *e, uint32_t right, const char *path)
 {
 	const struct sl_policy *p = e->o->options.explain;
@@ -93,6 +119,8 @@ static bool explain_rights(struct sl_event *e, uint32_t rights, const char *path
 	SL_FREE char *grant = grant_path(e, path);
 	bool allowed = true;
 
+	if (explain_denied(e, path))
+		return false;
 	for (size_t i = 0; i < SL_ARRAY_LEN(right_keys); i++) {
 		uint32_t right = right_keys[i].right;
 
@@ -152,6 +180,7 @@ static bool explain_step(struct sl_event *e, const struct sl_step *step)
 		return allowed;
 	case SL_STEP_MADE:
 	case SL_STEP_GONE:
+		return !explain_denied(e, step->path);
 	case SL_STEP_NOTE:
 		break;
 	}

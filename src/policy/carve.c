@@ -1,6 +1,6 @@
 /*
- * carve.c - see deny.h: granting the entries of directories on the way to what is denied, and finding the other names
- * of denied files.
+ * carve.c - see deny.h: granting the entries of directories on the way to what is denied, and finding the
+ * other names of denied files.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,9 +24,9 @@ static char *join(const char *directory, const char *name)
 	return sl_xasprintf("%s/%s", strcmp(directory, "/") != 0 ? directory : "", name);
 }
 
-/* What may stay on a way. A right there holds for everything below, the denied included, so it must be one that gives
- * nothing of it: a file cannot be listed. A directory can, and what is not there could become one. (To execute a file
- * takes the right to read it as well.) */
+/* What may stay on a way. A right there holds for everything below, the denied included, so it must be one
+ * that gives nothing of it: a file cannot be listed. A directory can, and what is not there could become one.
+ * (To execute a file takes the right to read it as well.) */
 static uint32_t kept_on(const struct sl_deny *d, const char *path)
 {
 	for (size_t i = 0; i < d->count; i++)
@@ -220,7 +220,8 @@ static void search_file(struct search *s, int list, const struct dirent *entry, 
 		if (fstatat(list, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != f->dev ||
 		    st.st_ino != f->ino)
 			continue;
-		/* The array of items moves while they are added: by index. The new name is sorted in later. */
+		/* The array of items moves while they are added: by index. The new name is sorted in later.
+		 */
 		if (strcmp(s->deny->items[f->item].path, path) != 0)
 			sl_deny_add_name(s->deny, path, &s->deny->items[f->item]);
 		f->left--;

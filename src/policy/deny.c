@@ -1,9 +1,9 @@
 /*
  * deny.c - see deny.h: the set of denied names and objects. carve.c grants around them.
  *
- * Names are found as ourselves, before the command exists; nothing that is sandboxed by this profile can change them
- * afterwards, because every name that was walked through a symbolic link, and every directory above a denied name, stays
- * as it is (supervise/beside.h).
+ * Names are found as ourselves, before the command exists; nothing that is sandboxed by this profile can
+ * change them afterwards, because every name that was walked through a symbolic link, and every directory
+ * above a denied name, stays as it is (supervise/beside.h).
  */
 #include "policy/deny.h"
 
@@ -19,7 +19,7 @@
 static void item_release(struct sl_denied *i)
 {
 	free(i->path);
-	free(i->text);
+	free(i->where);
 }
 
 void sl_deny_release(struct sl_deny *d)
@@ -34,19 +34,10 @@ void sl_deny_release(struct sl_deny *d)
 	*d = (struct sl_deny){0};
 }
 
-/* The entry whose walk finds names. */
-struct entry {
-	const char *text, *origin;
-	int line;
-};
-
-static void item_add(struct sl_deny *d, const char *path, const struct stat *st, const struct entry *e)
+static void item_add(struct sl_deny *d, const char *path, const struct stat *st, const char *where)
 {
-	struct sl_denied item = {.path = sl_xstrdup(path),
-				 .kind = SL_DENIED_MISSING,
-				 .origin = e->origin,
-				 .text = sl_xstrdup(e->text),
-				 .line = e->line};
+	struct sl_denied item = {
+	    .path = sl_xstrdup(path), .kind = SL_DENIED_MISSING, .where = sl_xstrdup(where)};
 
 	if (st) {
 		item.kind = S_ISDIR(st->st_mode) ? SL_DENIED_DIRECTORY : SL_DENIED_FILE;
@@ -63,10 +54,9 @@ static void item_add(struct sl_deny *d, const char *path, const struct stat *st,
 
 void sl_deny_add_name(struct sl_deny *d, const char *path, const struct sl_denied *like)
 {
-	const struct entry e = {like->text, like->origin, like->line};
 	struct stat st;
 
-	item_add(d, path, lstat(path, &st) == 0 ? &st : NULL, &e);
+	item_add(d, path, lstat(path, &st) == 0 ? &st : NULL, like->where);
 }
 
 /* A walk along an entry: what was walked is canonical, what is left is not. */
@@ -110,17 +100,17 @@ static int follow(struct walk *w, const char *link, const char *after)
 }
 
 /* What is missing is denied under the name that it would have. */
-static void add_missing(struct sl_deny *d, const struct walk *w, const char *after, const struct entry *e)
+static void add_missing(struct sl_deny *d, const struct walk *w, const char *after, const char *where)
 {
 	SL_FREE char *whole = sl_xasprintf("%s/%s", sl_strbuf_str(&w->at), after);
 	SL_STRBUF path = SL_STRBUF_INIT;
 
 	sl_path_normalize(&path, whole);
-	item_add(d, sl_strbuf_str(&path), NULL, e);
+	item_add(d, sl_strbuf_str(&path), NULL, where);
 }
 
 /* One component. 1 while there is more, 0 at the end, -errno. */
-static int step(struct sl_deny *d, struct walk *w, const struct entry *e)
+static int step(struct sl_deny *d, struct walk *w, const char *where)
 {
 	const char *name = w->rest + strspn(w->rest, "/");
 	size_t len = strcspn(name, "/");
@@ -137,7 +127,7 @@ static int step(struct sl_deny *d, struct walk *w, const struct entry *e)
 			return -ENAMETOOLONG;
 		sl_strbuf_addf(&w->at, "/%.*s", (int)len, name);
 		if (lstat(sl_strbuf_str(&w->at), &st) < 0) {
-			add_missing(d, w, after, e);
+			add_missing(d, w, after, where);
 			return 0;
 		}
 		if (S_ISLNK(st.st_mode)) {
@@ -145,7 +135,7 @@ static int step(struct sl_deny *d, struct walk *w, const struct entry *e)
 			int r = follow(w, link, after);
 
 			if (!sl_path_within(link, "/proc"))
-				item_add(d, link, &st, e);
+				item_add(d, link, &st, where);
 			return r < 0 ? r : 1;
 		}
 	}
@@ -153,22 +143,21 @@ static int step(struct sl_deny *d, struct walk *w, const struct entry *e)
 	return !last;
 }
 
-int sl_deny_add(struct sl_deny *d, const char *text, const char *origin, int line)
+int sl_deny_add(struct sl_deny *d, const char *text, const char *where)
 {
-	const struct entry e = {text, origin, line};
 	struct walk w = {.at = SL_STRBUF_INIT, .rest = sl_xstrdup(text)};
 	size_t before = d->count;
 	struct stat st;
 	int r;
 
 	do
-		r = step(d, &w, &e);
+		r = step(d, &w, where);
 	while (r > 0);
 	/* The walk ended on what is there, unless it added what is missing. */
 	if (r == 0 && (d->count == before || d->items[d->count - 1].kind != SL_DENIED_MISSING)) {
 		const char *path = w.at.len ? sl_strbuf_str(&w.at) : "/";
 
-		item_add(d, path, lstat(path, &st) == 0 ? &st : NULL, &e);
+		item_add(d, path, lstat(path, &st) == 0 ? &st : NULL, where);
 	}
 	sl_strbuf_release(&w.at);
 	free(w.rest);

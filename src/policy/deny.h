@@ -1,17 +1,17 @@
 /*
- * deny.h - what [filesystem] deny takes out of everything that is granted: the denied names and objects, and how a
- * grant on a directory above one is carved.
+ * deny.h - what [filesystem] deny takes out of everything that is granted: the denied names and objects, and
+ * how a grant on a directory above one is carved.
  *
- * Landlock only grants, and what it grants on a directory holds for everything below. So a directory on the way to a
- * denied name ("a way") is granted nothing itself, but each of its entries, as they stand when run starts, is: the denial
- * holds with no supervisor at all. What is made in a way later has no rule, and is used through the supervisor, which
- * asks sl_policy_beside() what the profile grants there.
+ * Landlock only grants, and what it grants on a directory holds for everything below. So a directory on the
+ * way to a denied name ("a way") is granted nothing itself, but each of its entries, as they stand when run
+ * starts, is: the denial holds with no supervisor at all. What is made in a way later has no rule, and is
+ * used through the supervisor, which asks sl_policy_beside() what the profile grants there.
  *
  * Only listing can be left on a way itself, where all that is denied below are files that are there.
  *
- * A denied name is canonical. A symbolic link that an entry leads through is denied as well as what it leads to, so
- * that a command cannot turn it elsewhere for the next run. The other names of a denied file, where they are in a
- * directory that is granted, are found and denied too.
+ * A denied name is canonical. A symbolic link that an entry leads through is denied as well as what it leads
+ * to, so that a command cannot turn it elsewhere for the next run. The other names of a denied file, where
+ * they are in a directory that is granted, are found and denied too.
  */
 #ifndef SL_POLICY_DENY_H
 #define SL_POLICY_DENY_H
@@ -36,9 +36,7 @@ struct sl_denied {
 	enum sl_denied_kind kind;
 	struct sl_object_id id; /* not with MISSING */
 	nlink_t links;		/* of a file */
-	const char *origin;	/* "filesystem.deny" or "--fs-deny"; static */
-	char *text;		/* the entry that denies it */
-	int line;		/* of the entry in the profile, or 0 */
+	char *where; /* the entry that denies it, for messages: 'p.toml:7: filesystem.deny: "~/.ssh"' */
 };
 
 /* Rights that Landlock was given on an object by carving. */
@@ -55,7 +53,8 @@ struct sl_way {
 struct sl_deny {
 	struct sl_denied *items; /* sorted by path */
 	size_t count, cap;
-	struct sl_way *ways; /* sorted by path once sealed: directories above a denied name in which a grant was carved */
+	struct sl_way *ways; /* sorted by path once sealed: directories above a denied name in which a grant
+				was carved */
 	size_t way_count, way_cap;
 	struct sl_native *natives; /* sorted by object once sealed */
 	size_t native_count, native_cap;
@@ -63,9 +62,9 @@ struct sl_deny {
 
 void sl_deny_release(struct sl_deny *d);
 
-/* Deny what an absolute path names, and the links on its way. What is not there is denied under the name that it would
- * have. 0; -ELOOP, -ENAMETOOLONG. Sort before asking. */
-int sl_deny_add(struct sl_deny *d, const char *text, const char *origin, int line);
+/* Deny what an absolute path names, and the links on its way. What is not there is denied under the name that
+ * it would have. where: the entry, for messages. 0; -ELOOP, -ENAMETOOLONG. Sort before asking. */
+int sl_deny_add(struct sl_deny *d, const char *text, const char *where);
 void sl_deny_sort(struct sl_deny *d);
 
 /* Deny another name of a file that is denied, with the same entry. */
@@ -81,9 +80,10 @@ bool sl_deny_below(const struct sl_deny *d, const char *path);
 /* What denies the object by its identity, however it was reached; NULL. */
 const struct sl_denied *sl_deny_object(const struct sl_deny *d, const struct sl_object_id *id);
 
-/* Carve the grant of a directory above something denied: grant is called once for every entry that is to have the
- * grant, with an O_PATH descriptor of it, and for each way with keep set and the rights (of those asked) that may stay on
- * it. It returns the rights that it gave or -errno, which ends the carving. Entries that cannot be seen are left out. */
+/* Carve the grant of a directory above something denied: grant is called once for every entry that is to have
+ * the grant, with an O_PATH descriptor of it, and for each way with keep set and the rights (of those asked)
+ * that may stay on it. It returns the rights that it gave or -errno, which ends the carving. Entries that
+ * cannot be seen are left out. */
 struct sl_carving {
 	uint32_t rights;
 	int (*grant)(int fd, const char *path, mode_t mode, uint32_t rights, void *arg);

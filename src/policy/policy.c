@@ -98,11 +98,17 @@ void sl_policy_release(struct sl_policy *p)
 
 /* "FILE:LINE: filesystem.read: "/x": why", or the option's name where the entry came from the command line.
  */
-static void describe(const struct builder *b, struct sl_strbuf *out, const struct wish *w, const char *why)
+static void name_entry(const struct builder *b, struct sl_strbuf *out, const struct wish *w)
 {
 	if (w->line > 0 && b->profile->file)
 		sl_strbuf_addf(out, "%s:%d: ", sl_esc(b->profile->file), w->line);
-	sl_strbuf_addf(out, "%s: \"%s\": %s", w->origin, sl_esc(w->text), why);
+	sl_strbuf_addf(out, "%s: \"%s\"", w->origin, sl_esc(w->text));
+}
+
+static void describe(const struct builder *b, struct sl_strbuf *out, const struct wish *w, const char *why)
+{
+	name_entry(b, out, w);
+	sl_strbuf_addf(out, ": %s", why);
 }
 
 /* An entry that cannot hold: an error with strict, else a warning with what is done instead. */
@@ -583,7 +589,7 @@ static bool deny_self(struct builder *b)
 		return false;
 	sl_strv_add(&b->policy->self_denied, rest);
 	free(last->path);
-	free(last->text);
+	free(last->where);
 	d->count--;
 	return true;
 }
@@ -593,6 +599,7 @@ static int deny_list(struct builder *b, const struct sl_list *list, bool relativ
 	for (size_t i = 0; list && i < list->len; i++) {
 		struct wish w = {list->items[i].text, 0, 0, origin, list->items[i].line, false, false};
 		SL_FREE char *text = expand_home(w.text), *path = NULL;
+		SL_STRBUF where = SL_STRBUF_INIT;
 		char here[PATH_MAX];
 		int r;
 
@@ -607,7 +614,8 @@ static int deny_list(struct builder *b, const struct sl_list *list, bool relativ
 			sl_strv_add(&b->policy->self_denied, self_rest(path));
 			continue;
 		}
-		r = sl_deny_add(&b->policy->deny, path, origin, w.line);
+		name_entry(b, &where, &w);
+		r = sl_deny_add(&b->policy->deny, path, sl_strbuf_str(&where));
 		if (r < 0)
 			return fail(b, &w, -r, strerror(-r));
 		deny_self(b);

@@ -1,5 +1,6 @@
 /*
- * beside-names.c - making, removing, renaming and linking names beside something denied, and truncating by name.
+ * beside-names.c - making, removing, renaming and linking names beside something denied, and truncating by
+ * name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,14 +35,15 @@ static uint64_t flags_of(const struct sl_beside_call *c)
 /* A name that is made, removed or renamed: SL_NOT_OURS where the path has none. */
 static int find_name(const struct sl_beside_call *c, int which, struct sl_resolved *ret)
 {
-	int r = sl_beside_resolve(c, dirfd_of(c, which), c->path[which], SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, 0,
-				  ret);
+	int r = sl_beside_resolve(c, dirfd_of(c, which), c->path[which],
+				  SL_RESOLVE_PARENT | SL_RESOLVE_NOFOLLOW, 0, ret);
 
 	return r < 0 ? r : ret->name[0] ? 0 : SL_NOT_OURS;
 }
 
 /* The rights on the directory of a name. */
-static enum sl_beside_verdict on_directory(const struct sl_beside_call *c, const struct sl_resolved *r, uint32_t rights)
+static enum sl_beside_verdict on_directory(const struct sl_beside_call *c, const struct sl_resolved *r,
+					   uint32_t rights)
 {
 	SL_FREE char *directory = sl_path_dirname(r->path);
 
@@ -89,7 +91,8 @@ int sl_beside_make(struct sl_beside_call *c)
 	r = find_name(c, which, &name);
 	if (r < 0)
 		return r;
-	/* A directory may be made on the way to a denied name that is not there; anything else there could lead around. */
+	/* A directory may be made on the way to a denied name that is not there; anything else there could
+	 * lead around. */
 	if (name.fd >= 0 || sl_policy_denied(p, name.path) ||
 	    (c->call->op != SL_OP_MKDIR && (name.trailing_slash || sl_policy_holds_name(p, name.path))) ||
 	    on_directory(c, &name, SL_RIGHT_CREATE) != SL_BESIDE_OURS)
@@ -123,7 +126,8 @@ int sl_beside_remove(struct sl_beside_call *c)
 }
 
 /* Would the object at this path get rights in the directory of the other name that it has not where it is? */
-static bool gains(const struct sl_beside_call *c, const struct sl_resolved *object, const struct sl_resolved *to)
+static bool gains(const struct sl_beside_call *c, const struct sl_resolved *object,
+		  const struct sl_resolved *to)
 {
 	SL_FREE char *directory = sl_path_dirname(to->path);
 	struct sl_beside here, there;
@@ -187,7 +191,8 @@ int sl_beside_rename(struct sl_beside_call *c)
 	r = begin(c, &as);
 	if (r < 0)
 		return r;
-	/* A slash behind a name says that it is a directory's, which has been seen of the first; the second may be made. */
+	/* A slash behind a name says that it is a directory's, which has been seen of the first; the second
+	 * may be made. */
 	return finish(&as, syscall(__NR_renameat2, from.parent_fd, from.name, to.parent_fd, to.name, flags));
 }
 
@@ -206,15 +211,15 @@ int sl_beside_link(struct sl_beside_call *c)
 
 	if (flags & ~(uint64_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return SL_NOT_OURS;
-	r = sl_beside_resolve(c, dirfd_of(c, 0), c->path[0], find | (flags & AT_EMPTY_PATH ? SL_RESOLVE_EMPTY : 0), 0,
-			      &object);
+	r = sl_beside_resolve(c, dirfd_of(c, 0), c->path[0],
+			      find | (flags & AT_EMPTY_PATH ? SL_RESOLVE_EMPTY : 0), 0, &object);
 	if (r == 0)
 		r = find_name(c, 1, &to);
 	if (r < 0)
 		return r;
-	if (to.fd >= 0 || to.trailing_slash || object.anonymous || fstat(object.fd, &st) < 0 || S_ISDIR(st.st_mode) ||
-	    (object.deleted && st.st_nlink) || sl_policy_denied(p, object.path) || sl_policy_holds_name(p, to.path) ||
-	    sl_beside_denies_object(p, object.fd))
+	if (to.fd >= 0 || to.trailing_slash || object.anonymous || fstat(object.fd, &st) < 0 ||
+	    S_ISDIR(st.st_mode) || (object.deleted && st.st_nlink) || sl_policy_denied(p, object.path) ||
+	    sl_policy_holds_name(p, to.path) || sl_beside_denies_object(p, object.fd))
 		return SL_NOT_OURS;
 	across = !same_directory(&object, &to);
 	if (on_directory(c, &to, SL_RIGHT_CREATE) == SL_BESIDE_REFUSED ||
@@ -246,8 +251,8 @@ int sl_beside_truncate(struct sl_beside_call *c)
 
 	if (r < 0)
 		return r;
-	if (length < 0 || object.anonymous || object.deleted || fstat(object.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    sl_beside_decide(p, object.path, SL_RIGHT_WRITE) != SL_BESIDE_OURS ||
+	if (length < 0 || object.anonymous || object.deleted || fstat(object.fd, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || sl_beside_decide(p, object.path, SL_RIGHT_WRITE) != SL_BESIDE_OURS ||
 	    sl_beside_denies_object(p, object.fd))
 		return SL_NOT_OURS;
 	if (!c->act)

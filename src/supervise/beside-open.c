@@ -1,13 +1,14 @@
 /*
- * beside-open.c - opening what is beside something denied: files and directories that were made later, and making
- * files there.
+ * beside-open.c - opening what is beside something denied: files and directories that were made later, and
+ * making files there.
  *
- * An object that is there is opened through our own descriptor of it, so what was decided about is what is opened. A
- * file is made with O_EXCL: where another has come in between, all is decided anew. Devices are never opened here (none
- * can be made, and those that were there have rules), nor anything of procfs or another file system without files.
+ * An object that is there is opened through our own descriptor of it, so what was decided about is what is
+ * opened. A file is made with O_EXCL: where another has come in between, all is decided anew. Devices are
+ * never opened here (none can be made, and those that were there have rules), nor anything of procfs or
+ * another file system without files.
  *
- * An open that blocks (a FIFO, a file under a lease) is left to a thread of its own. Whether it is still waited for is
- * known only when it ends; there are few at a time.
+ * An open that blocks (a FIFO, a file under a lease) is left to a thread of its own. Whether it is still
+ * waited for is known only when it ends; there are few at a time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +34,8 @@
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC |      \
 	 O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
 	 O_TMPFILE)
-#define RESOLVE_KNOWN (RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT)
+#define RESOLVE_KNOWN                                                                                        \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT)
 
 static bool is_tmpfile(const struct sl_opening *o)
 {

@@ -34,8 +34,8 @@ static bool may_follow(pid_t tgid, void *arg)
 	return sl_behalf_is_inside(arg, tgid);
 }
 
-int sl_beside_resolve(const struct sl_beside_call *c, int dirfd, const char *path, int flags, uint64_t resolve,
-		      struct sl_resolved *ret)
+int sl_beside_resolve(const struct sl_beside_call *c, int dirfd, const char *path, int flags,
+		      uint64_t resolve, struct sl_resolved *ret)
 {
 	const struct sl_resolve_opts opts = {
 	    .flags = flags | SL_RESOLVE_VERIFY,

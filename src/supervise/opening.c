@@ -16,7 +16,8 @@ static bool copy_how(struct sl_opening *o, uint64_t address, size_t size)
 {
 	uint64_t how[OPEN_HOW_MAX / sizeof(uint64_t)] = {0}; /* flags, mode, resolve, and what may come */
 
-	if (size < sizeof(struct open_how) || size > sizeof(how) || sl_tracee_read(o->tid, address, how, size) < 0)
+	if (size < sizeof(struct open_how) || size > sizeof(how) ||
+	    sl_tracee_read(o->tid, address, how, size) < 0)
 		return false;
 	for (size_t i = sizeof(struct open_how) / sizeof(how[0]); i < SL_ARRAY_LEN(how); i++)
 		if (how[i])
@@ -36,8 +37,8 @@ bool sl_opening_copy(struct sl_opening *o, const struct seccomp_notif *n, const 
 		return false;
 	if (call->op == SL_OP_OPENAT2)
 		return copy_how(o, n->data.args[call->flags_arg], n->data.args[3]);
-	o->flags = call->op == SL_OP_CREAT ? O_CREAT | O_WRONLY | O_TRUNC
-					   : (uint32_t)n->data.args[call->flags_arg];
+	o->flags =
+	    call->op == SL_OP_CREAT ? O_CREAT | O_WRONLY | O_TRUNC : (uint32_t)n->data.args[call->flags_arg];
 	o->mode = (uint32_t)n->data.args[call->mode_arg];
 	return true;
 }

@@ -1,5 +1,6 @@
 /*
- * opening.h - one open call of a confined process, copied: what stands behind its pointers is read here, once.
+ * opening.h - one open call of a confined process, copied: what stands behind its pointers is read here,
+ * once.
  */
 #ifndef SL_SUPERVISE_OPENING_H
 #define SL_SUPERVISE_OPENING_H
@@ -19,8 +20,8 @@ struct sl_opening {
 	char path[PATH_MAX];
 };
 
-/* Copy the arguments of open, openat, openat2 or creat. False where the kernel will find them wrong, or where they
- * cannot be read. */
+/* Copy the arguments of open, openat, openat2 or creat. False where the kernel will find them wrong, or where
+ * they cannot be read. */
 bool sl_opening_copy(struct sl_opening *o, const struct seccomp_notif *n, const struct sl_call *call);
 
 /* The rights (SL_RIGHT_*) that opening an object takes that is there. */

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-import re
+import shutil
 import subprocess
 import time
 
@@ -10,6 +10,7 @@ import attacks
 import pytest
 
 DENIED = ("secret", "dir/deep/inner", "dir/deep/inner2", "closed", "missing", "way/missing", "way2/missing", "way3/missing", "link", "emptied/missing")
+SYSTEM = [word for path in ("/usr", "/lib", "/lib64", "/bin", "/etc") if os.path.exists(path) for word in ("-r", path)]
 OUTCOMES = ("EACCES", "EPERM", "EXDEV")
 
 
@@ -19,8 +20,9 @@ def program(tmp_path_factory):
 
 
 def tree(top):
+    top.mkdir(exist_ok=True)
     box = top / "box"
-    for directory in ("dir/deep", "closed", "open", "emptied"):
+    for directory in ("dir/deep", "closed", "open", "emptied", "free"):
         (box / directory).mkdir(parents=True)
     for name in ("secret", "dir/deep/inner", "dir/deep/inner2", "closed/file", "closed/removable", "pointed"):
         (box / name).write_text("Secret\n")
@@ -70,10 +72,16 @@ def both(sandlock, program, tmp_path):
         before = denied_state(mine)
         confined = attacks.confined(sandlock, profile, [program, group], cwd=mine, timeout=120)
         assert denied_state(mine) == before
-        return confined, attacks.call([program, group], cwd=theirs, timeout=120)
+        if group == "beside":
+            return confined, attacks.call([program, group], cwd=theirs, timeout=120)
+        bare = {}
+        for name in confined:
+            until = time.monotonic() + 60  # a race is met sooner or later
+            while bare.get(name) != "SUCCEEDED" and (name not in bare or (group == "race" and time.monotonic() < until)):
+                shutil.rmtree(theirs / "box")
+                bare |= attacks.call([program, group, name], cwd=tree(theirs), timeout=120)
+        return confined, bare
 
-    for name in ("confined", "bare"):
-        (tmp_path / name).mkdir()
     return run
 
 
@@ -83,16 +91,14 @@ def test_R5_denied_objects_and_names(both, group, version):
     confined, bare = both(group, version)
     wrong = {name: outcome for name, outcome in confined.items() if outcome not in OUTCOMES}
     assert not wrong, wrong
-    # Bare, attempts build on each other's names: most must work, each of those that could not is one after a change.
-    worked = [name for name, outcome in bare.items() if outcome == "SUCCEEDED"]
-    assert len(worked) >= len(bare) * 0.6, bare
+    assert set(bare.values()) == {"SUCCEEDED"}, bare
 
 
 def test_R5_races(both):
     """What another thread turns meanwhile: paths, links, directories, descriptors."""
     confined, bare = both("race")
     assert set(confined.values()) == {"EACCES"}, confined
-    assert list(bare.values()).count("SUCCEEDED") >= 4, bare
+    assert set(bare.values()) == {"SUCCEEDED"}, bare
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -102,20 +108,16 @@ def test_R5_what_is_beside_still_works(both, version):
     assert set(bare.values()) == {"SUCCEEDED"}, bare
 
 
-def attempts(sandlock, profile, program, group, cwd):
-    return attacks.confined(sandlock, profile, [program, group], cwd=cwd, timeout=120)
-
-
 def test_R5_holds_without_a_supervisor(sandlock, program, tmp_path):
     """Stopped, the tool answers nothing: what the kernel has is there, and nothing that is denied."""
-    top = tree(tmp_path / "top" if (tmp_path / "top").mkdir() is None else tmp_path)
+    top = tree(tmp_path / "top")
     profile = deny_profile(tmp_path / "p.toml", top, "/usr/bin/python3")
     code = (
         "import os, sys\nprint('ready', flush=True); sys.stdin.readline()\n"
         "f = os.open('box/closed', os.O_PATH)\nprint(os.stat('box/secret').st_size)\n"
         "try: os.execv('box/closed/program', ['x'])\nexcept OSError as e: print(e.errno)\n"
     )
-    command = [sandlock, "run", "-p", profile, "-r", "/usr", "-r", "/lib", "-r", "/etc", *(["-r", "/lib64"] if os.path.exists("/lib64") else []), "--", "/usr/bin/python3", "-c", code]
+    command = [sandlock, "run", "-p", profile, *SYSTEM, "--", "/usr/bin/python3", "-c", code]
     with subprocess.Popen(command, cwd=top, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as tool:
         assert tool.stdout.readline() == "ready\n"
         os.kill(tool.pid, 19)
@@ -132,7 +134,7 @@ def test_R5_holds_without_a_supervisor(sandlock, program, tmp_path):
 
 def test_R5_nested_the_kernel_alone_denies(sandlock, program, tmp_path):
     """An inner sandbox has no listener: what is denied stays denied, what was there beside it is granted."""
-    top = tree(tmp_path / "top" if (tmp_path / "top").mkdir() is None else tmp_path)
+    top = tree(tmp_path / "top")
     profile = deny_profile(tmp_path / "p.toml", top, program)
     outer = [sandlock, "run", "-r", "/", "-w", top, "-w", tmp_path, "--"]
     for group in ("read", "change", "names"):
@@ -147,9 +149,7 @@ def test_R5_nested_the_kernel_alone_denies(sandlock, program, tmp_path):
 def test_R5_option_and_relative_paths(box):
     box.file("d/secret", "Secret\n")
     box.file("d/open", "open\n")
-    options = ["-r", "/usr", "-r", "/lib", "-r", "/lib64", "-r", "/bin", "-w", "d", "--fs-deny", "d/../d/secret"]
-    options = [o for i, o in enumerate(options) if o != "/lib64" and options[min(i + 1, len(options) - 1)] != "/lib64" or os.path.exists("/lib64")]
-    result = box.tool("run", *options, "--", "/bin/sh", "-c", "cat d/open; cat d/secret; echo x >d/new; cat d/new")
+    result = box.tool("run", *SYSTEM, "-w", "d", "--fs-deny", "d/../d/secret", "--", "/bin/sh", "-c", "cat d/open; cat d/secret; echo x >d/new; cat d/new")
     assert result.stdout == "open\nx\n" and "d/secret: Permission denied" in result.stderr, result.describe()
     assert not result.messages
 
@@ -163,8 +163,7 @@ def test_R5_a_grant_of_what_is_denied_gives_nothing(box):
         f'exec = ["/usr", "/lib"]\ndeny = ["{secret.parent}", "/tmp", "/var/tmp"]\ntmp = "private"\n'
     )
     code = "import os, tempfile\nfor p in ('d/sub/secret', 'd/sub'):\n try: os.open(p, 0)\n except OSError as e: print(e.errno)\nprint(tempfile.TemporaryFile().write(b'x'))"
-    more = ["-r", "/lib64"] if os.path.exists("/lib64") else []
-    result = box.run(profile, ("/usr/bin/python3", "-c", code), *more)
+    result = box.run(profile, ("/usr/bin/python3", "-c", code), *SYSTEM)
     assert result.stdout == "13\n13\n1\n", result.describe()
 
 
@@ -188,18 +187,17 @@ def test_R8_explain_names_the_line_that_denies(box):
     lines = [m for m in result.messages if "secret" in m]
     assert result.status == 1 and len(lines) == 1, result.describe()
     assert "filesystem.deny" in lines[0] and f'{profile}:6' in lines[0] and "add to" not in lines[0], lines
-    result = box.run(profile, ("/usr/bin/python3", "-c", ""), "--fs-deny", "/usr/bin", "-q" if False else "--strict")
+    result = box.run(profile, ("/usr/bin/python3", "-c", ""), "--fs-deny", "/usr/bin", "--strict")
     assert result.status == 126 and "--fs-deny" in result.messages[-1], result.describe()
 
 
 def test_R3_without_something_denied_inside_nothing_is_notified(box, program):
     """A denied path outside of all that is granted costs nothing: no way, no notification."""
     box.file("d/open", "open\n")
-    code = "import os, sys\nprint('ready', flush=True)\nsys.stdin.readline()\nfor i in range(300): os.close(os.open('d/open', 0))\nprint('done', flush=True); sys.stdin.readline()"
+    code = "import os, sys\nprint('ready', flush=True)\nsys.stdin.readline()\nfor i in range(3000): os.close(os.open('d/open', 0))\nprint('done', flush=True); sys.stdin.readline()"
     counts = {}
     for name, denied in (("outside", box.home), ("inside", box.work / "d/none")):
-        options = ["-r", "/usr", "-r", "/lib", "-r", "/etc", "-r", str(box.work), *(["-r", "/lib64"] if os.path.exists("/lib64") else [])]
-        command = [box.sandlock, "run", *options, "--fs-deny", str(denied), "--", "/usr/bin/python3", "-c", code]
+        command = [box.sandlock, "run", *SYSTEM, "-r", str(box.work), "--fs-deny", str(denied), "--", "/usr/bin/python3", "-c", code]
         with subprocess.Popen(command, cwd=box.work, env=box.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as tool:
             assert tool.stdout.readline() == "ready\n"
             before = sleeps(tool.pid)
@@ -209,7 +207,7 @@ def test_R3_without_something_denied_inside_nothing_is_notified(box, program):
             counts[name] = sleeps(tool.pid) - before
             tool.stdin.close()
             assert tool.wait(60) == 0
-    assert counts["outside"] == 0 and counts["inside"] >= 100, counts
+    assert counts["outside"] == 0 and counts["inside"] > 0, counts
 
 
 def sleeps(pid):

@@ -343,7 +343,7 @@ static const struct {
     {"[network]\nallow = [\"h\"]", NULL, 0},
     {"[network]\nport_remap = true", "network.port_remap", 2},
     {"[limits]\ndisk = 5\n[network]\nallow = [\"h\"]", "limits.disk", 2},
-    {"[filesystem]\ndeny = [\"/a\"]", "filesystem.deny", 2},
+    {"[filesystem]\ndeny = [\"/a\"]", NULL, 0},
     {"[filesystem]\non_exit = \"keep\"", NULL, 0},
     {"[filesystem]\non_exit = \"keep\"\n[config]\nworkdir = \"/w\"", "filesystem.on_exit", 2},
     {"version = 2\n[syscalls]\nallow = []", NULL, 0},
