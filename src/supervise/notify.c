@@ -8,10 +8,12 @@
  */
 #include "supervise/notify.h"
 
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kernel/seccomp.h"
 #include "kernel/tracee.h"
@@ -102,6 +104,11 @@ static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
 		sl_forks_count(&n->forks, &n->behalf);
 		break;
 	case SL_OP_EXEC: /* it becomes another program */
+		/* Until its first exec the command has the tool's memory, as after vfork. */
+		if (syscall(SYS_kcmp, getpid(), (pid_t)notif->pid, KCMP_VM, 0, 0) == 0)
+			break;
+		sl_usage_peak_add(&n->peak, (pid_t)notif->pid);
+		break;
 	case SL_OP_EXIT:
 		sl_usage_peak_add(&n->peak, (pid_t)notif->pid);
 		break;

@@ -1,6 +1,5 @@
 """Limits of memory, processes, open files and CPUs: who stays below lives as without them, who does not is stopped."""
 
-import os
 import re
 
 import pytest
@@ -154,6 +153,7 @@ def test_R7_no_limit_no_notification(box):
     assert result.stdout == "1\n", result.describe()
 
 
+# Says what each process used of CPU time.
 BURN = """
 import os, sys, time
 end = time.monotonic() + float(sys.argv[1])
@@ -162,8 +162,7 @@ for _ in range(int(sys.argv[2]) - 1):
         break
 while time.monotonic() < end:
     pass
-if len(sys.argv) > 3:
-    os._exit(0)
+os.write(1, f"{time.process_time():.3f}\\n".encode())
 try:
     while True:
         os.wait()
@@ -172,18 +171,18 @@ except ChildProcessError:
 """
 
 
+def burnt(result, seconds, share):
+    """The sum is at most the share, and what a look that comes late and the start of an interpreter add."""
+    assert result.status == 0 and not result.messages, result.describe()
+    used = sum(map(float, result.stdout.split()))
+    assert used < seconds * share * 1.4 + 0.5, result.describe()
+
+
 @pytest.mark.parametrize("percent, processes", [(10, 1), (30, 1), (30, 4)])
 def test_R7_cpu_is_a_share_of_all_processes_together(box, percent, processes):
-    """What the children used is known once they were waited for: to us, when the tool has ended."""
     script = box.file("burn.py", BURN)
-    before = os.times()
-    result = box.tool("run", *SYSTEM, "-r", script, "-c", str(percent), "--", PYTHON, script, "3", str(processes))
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    assert result.status == 0 and not result.messages, result.describe()
-    # The start of an interpreter and the tool's own looks come on top.
-    assert used < 3 * percent / 100 * 1.4 + 0.5, f"{used} s of CPU time in {result.elapsed_s} s"
-    assert result.elapsed_s < 60
+    result = box.tool("run", *SYSTEM, "-r", script, "-c", str(percent), "--", PYTHON, script, "4", str(processes))
+    burnt(result, 4, percent / 100)
 
 
 def test_R7_a_share_of_cpu_stops_nobody_as_far_as_parents_see(box):
@@ -233,13 +232,12 @@ def test_R7_a_share_of_cpu_and_the_end(box):
 def test_R7_a_share_of_cpu_where_nobody_can_be_traced(box):
     """The outer sandbox refuses ptrace to the inner one, which stops and continues by signals."""
     script = box.file("burn.py", BURN)
-    inner = [box.sandlock, "run", *SYSTEM, "-r", script, "-c", "20", "--", PYTHON, script, "3", "2"]
-    before = os.times()
-    result = box.tool("run", *SYSTEM, "-r", script, "-r", box.sandlock, "-r", "/proc", "-w", "/dev/null", "-c", "100", "--", *inner)
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    assert result.status == 0 and not result.messages, result.describe()
-    assert used < 3 * 0.2 * 1.4 + 0.6, f"{used} s of CPU time in {result.elapsed_s} s"
+    inner = [box.sandlock, "run", *SYSTEM, "-r", script, "-c", "20", "--", PYTHON, script, "4", "2"]
+    result = box.tool(
+        "run", *SYSTEM, "-r", script, "-r", box.sandlock, "-r", "/proc", "-w", "/dev/null", "-c", "100", "--", *inner,
+        env={"ASAN_OPTIONS": box.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"},  # which needs ptrace
+    )  # fmt: skip
+    burnt(result, 4, 0.2)
 
 
 def test_R7_limits_in_a_container(box):
