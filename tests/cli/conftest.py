@@ -27,7 +27,7 @@ PROGRAMS = pathlib.Path(__file__).resolve().parent.parent / "programs"
 DEFAULT_TIMEOUT_S = 120
 RIGHTS = ("read", "list", "exec", "write", "create", "delete")
 # Which of its two ways learn goes in a run of these tests: on the copy-on-write view, or in place.
-IN_PLACE = os.environ.get("SANDLOCK_LEARN", "in-place") == "in-place"
+IN_PLACE = os.environ.get("SANDLOCK_LEARN", "view") == "in-place"
 LEARN_MODE = ("learn", "--in-place") if IN_PLACE else ("learn",)
 # What learn may say on the standard error besides warnings: everything of ours begins so.
 PREFIX = "sandlock: "

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from conftest import is_root
 from test_corpus_files import OLD, PYTHON, TREE, Case, sh
 
 # Everything that can be seen of a tree from inside: names, kinds, modes, links, targets, sizes of files, contents.
@@ -91,7 +92,11 @@ CASES = {
         " t(os.rename, 'd', 'd/e/x'); t(os.rename, 'd/1', 'd/e'); t(os.rename, 'd/e', 'd/1'); os.symlink('l', 'l'); t(o, 'l', W | C); t(o, 'l', W | os.O_NOFOLLOW); t(os.mkdir, 'l'); t(os.mkdir, 'x' * 256); t(os.symlink, '', 'q'); t(os.truncate, 'd', 0);"
         " t(os.mkdir, 'n/'); t(o, 'n/', C | W); t(os.unlink, 'n'); t(os.rmdir, 'n/.'); t(os.rmdir, 'n'); t(os.rmdir, 'n'); t(os.rename, 'n', 'm'); t(os.link, 'd/1', 'd/2'); t(os.mkfifo, 'd/1'); t(os.listdir, 'd/1'); t(os.chdir, 'd/1'); t(os.readlink, 'd/1')"
     )], TREE),
-    "pip-wheel": sh("python3 -m pip install -q --no-index --no-deps --no-compile --disable-pip-version-check --target site one-1.0-py3-none-any.whl && PYTHONPATH=site python3 -B -c 'import one' && find site -type f | sort", setup=WHEEL, needs=("zip",), normal=None, ignore=(r"RECORD$", r"\.cache"), messages=("used the network",)),
+    "sockets": Case([PYTHON, "-c", (
+        "import socket, os, stat, threading\ns = socket.socket(socket.AF_UNIX); s.bind('sock'); s.listen(); print(stat.S_ISSOCK(os.stat('sock').st_mode), s.getsockname())\n"
+        "def serve():\n  c, _ = s.accept(); c.sendall(c.recv(9).upper()); c.close()\nt = threading.Thread(target=serve); t.start(); c = socket.socket(socket.AF_UNIX); c.connect('sock'); c.sendall(b'hello'); print(c.recv(9)); t.join(); os.unlink('sock'); print(os.listdir('.'))"
+    )], messages=("network effects",)),
+    "pip-wheel": sh("python3 -m pip install -q --no-index --no-deps --no-compile --disable-pip-version-check --target site one-1.0-py3-none-any.whl && PYTHONPATH=site python3 -B -c 'import one' && find site -type f | sort", setup=WHEEL, needs=("zip",), normal=None, ignore=(r"RECORD$", r"\.cache"), messages=("network effects",)),
     "git-rebase": seen(
         "cd r && git checkout -q -b side HEAD~1 && echo s >s && git add s && git commit -qm s && git rebase -q main && git log --format=%s && git status --short && git clone -q . ../c && ls ../c && cd .. && rm -rf r/.git c/.git",
         "git init -q -b main r && cd r && git config user.name a && git config user.email a@b && for i in 1 2 3; do echo $i >f$i; git add .; git commit -qm $i; done", needs=("git",)),
@@ -122,3 +127,17 @@ def test_L7_L8_L10_changes(name, box, needs):
         made = box.call(["sh", "-c", f"set -e; {case.setup}"])
         assert made.status == 0, made.describe()
     box.replays(case.command, status=case.status, stdin=case.stdin, ignore=case.ignore, normal=case.normal, allow_messages=case.messages, siblings=False)
+
+
+def test_L8_postgres(box, needs):
+    """initdb and a server on a socket of its own; as root, which it refuses to be, that refusal."""
+    programs = "/usr/lib/postgresql/15/bin"
+    needs(f"{programs}/initdb")
+    if is_root():
+        box.replays([f"{programs}/initdb", "-D", "data"], status=1)
+        return
+    script = (
+        f"set -e; {programs}/initdb -A trust -D data -N >/dev/null; {programs}/pg_ctl -D data -w -s -o \"-k $PWD -c listen_addresses='' -c fsync=off\" -l log start;"
+        f" psql -h $PWD -d postgres -At -c 'create table t (a int); insert into t select generate_series(1, 100); select sum(a) from t'; {programs}/pg_ctl -D data -s -m fast stop; ls data | wc -l"
+    )
+    box.replays(["sh", "-c", script], ignore=("!^work/data", "^work/log"), siblings=False, timeout=300)
