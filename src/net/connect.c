@@ -88,10 +88,10 @@ static int connect_now(struct connecting *k)
 	return r;
 }
 
-/* For a UDP socket that has a stand-in for its nameserver: its queries are answered from now on. */
+/* A socket that has a stand-in for its nameserver: its queries are answered from now on. */
 static int connected(struct connecting *k)
 {
-	if (k->stand_in && k->c.type == SOCK_DGRAM)
+	if (k->stand_in)
 		return sl_resolver_admit(k->c.net->resolver, k->c.fd);
 	return 0;
 }
@@ -278,7 +278,7 @@ int64_t sl_net_connect(struct sl_net_call *c)
 		r = connect_now(k);
 		if (k->under_way)
 			r = later(k);
-		else if (r == 0 && (e = connected(k)) < 0)
+		else if ((r == 0 || r == -EINPROGRESS) && (e = connected(k)) < 0)
 			r = e;
 		if (r != SL_LATER)
 			report(k, r < 0 ? (int)-r : 0, false);

@@ -19,6 +19,7 @@
 #include "kernel/resolve.h"
 #include "kernel/tracee.h"
 #include "net/call.h"
+#include "net/resolver.h"
 #include "net/sockets.h"
 
 void sl_local_release(struct sl_local *l)
@@ -101,6 +102,9 @@ int sl_local_judge(const struct sl_net_call *c, const struct sl_address *a, stru
 		return r;
 	if (policy && sl_net_allows_socket(&policy->net, l->name))
 		return 0;
+	/* Learned, they would let every name be looked up. */
+	if (!policy && sl_resolver_is_side_door(l->name))
+		return -EACCES;
 	l->held = sl_own_socket_hold(c, a, l->object);
 	l->own = l->held >= 0;
 	return l->own || (!policy && !c->net->refuse_all) ? 0 : -EACCES;

@@ -15,6 +15,7 @@
 struct entry {
 	char *name;
 	bool granted, asked, answered;
+	bool in_hosts; /* of a granted name: /etc/hosts has it */
 	struct in6_addr *addrs;
 	size_t addr_count, addr_cap;
 	struct sl_strv aliases; /* names that answers led to */
@@ -356,8 +357,10 @@ static void add_host_line(struct sl_names *n, char *line)
 		if (sl_dns_name_normalize(word, name) < 0)
 			continue;
 		e = find(n, name);
-		if (e && e->granted)
+		if (e && e->granted) {
 			add_addr(e, &addr);
+			e->in_hosts = true;
+		}
 		if (first && n->learn && n->host_count < NAMES_MAX) {
 			n->hosts = sl_xrealloc(n->hosts, (n->host_count + 1) * sizeof(*n->hosts));
 			n->hosts[n->host_count].addr = addr;
@@ -374,6 +377,8 @@ void sl_names_add_hosts(struct sl_names *n, const char *text, size_t len)
 
 	pthread_mutex_lock(&n->lock);
 	hosts_clear(n);
+	for (size_t i = 0; i < n->count; i++)
+		n->entries[i]->in_hosts = false;
 	while ((line = strsep(&rest, "\n")))
 		add_host_line(n, line);
 	pthread_mutex_unlock(&n->lock);
@@ -391,6 +396,20 @@ bool sl_names_is_host(void *names, const char *host, const struct in6_addr *addr
 	pthread_mutex_lock(&n->lock);
 	e = find(n, name);
 	is = e && has_addr(e, address);
+	pthread_mutex_unlock(&n->lock);
+	return is;
+}
+
+bool sl_names_is_local(struct sl_names *n, const char *name)
+{
+	const struct entry *e;
+	bool is;
+
+	if (!strcmp(name, "localhost"))
+		return true;
+	pthread_mutex_lock(&n->lock);
+	e = find(n, name);
+	is = e && e->in_hosts;
 	pthread_mutex_unlock(&n->lock);
 	return is;
 }

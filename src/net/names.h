@@ -39,6 +39,9 @@ void sl_names_add_reply(struct sl_names *n, const void *msg, size_t len);
 /* Take over the text of /etc/hosts: the addresses of granted names; while learning, of all. */
 void sl_names_add_hosts(struct sl_names *n, const char *text, size_t len);
 
+/* Does /etc/hosts have the granted name, or is it "localhost"? Then no nameserver need be asked. */
+bool sl_names_is_local(struct sl_names *n, const char *name);
+
 /* Has the host this address? The form of sl_net_is_host, with the struct sl_names as its argument. */
 bool sl_names_is_host(void *names, const char *host, const struct in6_addr *address);
 

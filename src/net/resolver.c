@@ -253,6 +253,7 @@ static void *worker_main(void *arg)
 
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
+		SL_CLEANUP(sl_strv_release) struct sl_strv elsewhere = SL_STRV_INIT;
 		struct sl_nameservers servers;
 		struct job *j;
 
@@ -269,7 +270,10 @@ static void *worker_main(void *arg)
 		read_resolv_conf(r);
 		servers = r->servers;
 		pthread_mutex_unlock(&r->lock);
-		sl_lookup(&servers, &j->names, r->stop_fd, take_reply, r->names);
+		for (size_t i = 0; i < j->names.len; i++)
+			if (!sl_names_is_local(r->names, j->names.items[i]))
+				sl_strv_add(&elsewhere, j->names.items[i]);
+		sl_lookup(&servers, &elsewhere, r->stop_fd, take_reply, r->names);
 		pthread_mutex_lock(&r->lock);
 		for (size_t i = 0; i < j->names.len; i++)
 			fresh_get(r, j->names.items[i], 0)->at_ms = now_ms();

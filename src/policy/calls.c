@@ -122,6 +122,7 @@
 	C(sendto,          SEND,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
 	C(sendmsg,         SEND,         JUDGE,      0,  N,  N,  N,  2,  N,  N, 0)                    \
 	C(sendmmsg,        SEND,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
+	C(recvfrom,        RECEIVE,      JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
 	C(setsockopt,      NONE,         JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* credentials */                                                                            \
 	C(setuid,          SETID,        ALLOW,      N,  N,  N,  N,  N,  N,  N, 0)                    \

@@ -47,6 +47,7 @@ enum sl_op {
 	SL_OP_SOCKET,	   /* family, type, protocol */
 	SL_OP_ASYNC,	   /* ioctl FIOASYNC, fcntl F_SETFL with O_ASYNC (see sl_call_op) */
 	SL_OP_SEND,	   /* sendto, sendmsg, sendmmsg: flags in flags_arg */
+	SL_OP_RECEIVE,	   /* recvfrom: flags in argument 3, source address in 4 and 5 */
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
 	SL_OP_SYSV_IPC,

@@ -193,6 +193,18 @@ void sl_judge_send(struct sl_bpf *b, const struct sl_filter_plan *plan, const st
 	sl_bpf_ret(b, verdict(plan, net->send_null));
 }
 
+/* recvfrom that does not ask where a datagram came from goes on as it is. */
+void sl_judge_receive(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call SL_UNUSED)
+{
+	if (plan->listener && plan->net.sources) {
+		sl_bpf_load_low(b, 4);
+		sl_judge_ne(b, 0, SECCOMP_RET_USER_NOTIF);
+		sl_bpf_load_high(b, 4);
+		sl_judge_ne(b, 0, SECCOMP_RET_USER_NOTIF);
+	}
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
 /* Source routes send packets by way of an address that nobody judged. A protocol of another kind on top of
  * TCP (TCP_ULP) may connect without asking Landlock. */
 void sl_judge_setsockopt(struct sl_bpf *b, const struct sl_filter_plan *plan,

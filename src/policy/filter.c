@@ -440,6 +440,8 @@ static judge_fn *judge_of(const struct sl_call *call)
 	case __NR_sendmsg:
 	case __NR_sendmmsg:
 		return sl_judge_send;
+	case __NR_recvfrom:
+		return sl_judge_receive;
 	case __NR_clone:
 		return judge_clone;
 	case __NR_unshare:

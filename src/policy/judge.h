@@ -44,6 +44,6 @@ static inline void sl_judge_any(struct sl_bpf *b, uint32_t bits, uint32_t ret)
 
 /* The judges of sockets (filter-net.c). */
 sl_judge sl_judge_socket, sl_judge_socketpair, sl_judge_connect, sl_judge_bind, sl_judge_listen,
-    sl_judge_send, sl_judge_setsockopt;
+    sl_judge_send, sl_judge_receive, sl_judge_setsockopt;
 
 #endif

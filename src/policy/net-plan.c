@@ -46,6 +46,7 @@ static void plan_learning(const struct sl_net_plan_input *in, struct sl_net_plan
 	    .send_to = seen,
 	    .send_null = seen,
 	    .send_message = seen,
+	    .sources = seen == SL_NET_NOTIFY,
 	    .fast_open = seen,
 	    .tcp = true,
 	    .udp = true,
@@ -95,6 +96,7 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 		p.kernel_bind = false;
 	p.signals = supervised;
 	plan_sends(&p);
+	p.sources = supervised && sl_net_has_hosts(r);
 	if (supervised) {
 		p.tcp = in->landlock_tcp || r->allow_count || r->deny_count || r->bind_count ||
 			r->deny_bind_count;

@@ -27,6 +27,7 @@ struct sl_net_plan {
 	enum sl_net_verdict fast_open;	  /* any send with MSG_FASTOPEN */
 	/* Sockets that can be made. */
 	bool tcp, udp, icmp, local_stream, local_datagram, route;
+	bool sources; /* recvfrom that asks for the source is notified: it may be a nameserver's stand-in */
 	bool judged;			  /* run, or learn --no-network: what is not asked for is refused */
 	bool signals; /* the supervisor switches signals of sockets and pipes on (FIOASYNC) */
 	bool kernel_connect, kernel_bind; /* Landlock's port rules say which ports; else it withholds all */

@@ -50,6 +50,7 @@
 	 .local_stream = true,                                                                               \
 	 .local_datagram = true,                                                                             \
 	 .signals = true,                                                                                    \
+	 .sources = true,                                                                                    \
 	 .route = true}
 
 #endif
