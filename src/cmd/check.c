@@ -12,6 +12,7 @@
 #include "cmd/message.h"
 #include "kernel/features.h"
 #include "kernel/landlock.h"
+#include "kernel/own-fd.h"
 #include "policy/policy.h"
 #include "profile/call-names.h"
 #include "sandlock.h"
@@ -72,6 +73,15 @@ static bool print_seccomp(struct sl_strbuf *out)
 		whole = whole && (there || !f->needed);
 	}
 	return whole;
+}
+
+/* What of [network] needs the command's own sockets. */
+static void print_network(struct sl_strbuf *out)
+{
+	sl_strbuf_addf(out, "\nnetwork:\n  %-28s%s\n", "pidfd_getfd",
+		       sl_fd_can_take()
+			   ? "yes"
+			   : "no: of [network] only TCP ports alone can be held (with port 0 among those to bind)");
 }
 
 static void print_implicit(struct sl_strbuf *out)
@@ -141,6 +151,7 @@ static int check(const struct sl_cmd *cmd, int argc, char **argv)
 	whole = print_protections(&text, abi);
 	whole = print_seccomp(&text) && whole;
 	print_limits(&text);
+	print_network(&text);
 	print_implicit(&text);
 	print_base(&text);
 	sl_strbuf_addf(&text, "\n%s\n",

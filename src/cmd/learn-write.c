@@ -93,7 +93,8 @@ static void finish_version(struct sl_learn *l, struct sl_profile *ret)
 		sl_profile_to_v1(&l->profile, ret);
 	}
 	if (ret->version == 1 && l->profile.program.argv0 &&
-	    strcmp(sl_path_basename(l->profile.program.argv0), sl_path_basename(l->profile.program.exec)) != 0)
+	    strcmp(sl_path_basename(l->profile.program.argv0), sl_path_basename(l->profile.program.exec)) !=
+		0)
 		sl_warn("version 1 cannot hold argv0: the program will see \"%s\" as its name",
 			sl_esc(l->profile.program.exec));
 	sl_profile_sort(ret);
@@ -121,7 +122,8 @@ static int write_profile(struct sl_learn *l, struct sl_profile_header *header, s
 	return status ? status : sl_profile_text_write(l->out, &text);
 }
 
-static void say_summary(const struct sl_learn *l, const struct sl_settled *s, const struct sl_outcome *outcome)
+static void say_summary(const struct sl_learn *l, const struct sl_settled *s,
+			const struct sl_outcome *outcome)
 {
 	SL_STRBUF lines = SL_STRBUF_INIT;
 
@@ -137,6 +139,12 @@ static void say_summary(const struct sl_learn *l, const struct sl_settled *s, co
 	if (outcome->kind == SL_OUTCOME_TIMEOUT)
 		sl_strbuf_addf(&lines, "sandlock: warning: ended after %g seconds: the profile is partial\n",
 			       l->setup.timeout_s);
+	if (!l->quiet && !l->in_place &&
+	    (l->profile.network.allow.len || l->profile.network.unix_sockets.len))
+		sl_strbuf_addstr(
+		    &lines,
+		    "sandlock: what the command did over the network and local sockets was real: only "
+		    "the disk was held back\n");
 	sl_say_lines(&lines);
 }
 
