@@ -260,3 +260,26 @@ signal.setitimer(signal.ITIMER_REAL, 0); print("fine")
 """,
     )
     same(["/usr/bin/python3", "-B", "storm.py"])
+
+
+NO_PTRACE = """
+import ctypes, os, platform, struct, sys
+number = {"x86_64": 101, "aarch64": 117}[platform.machine()]
+program = b"".join(struct.pack("HBBI", *i) for i in ((0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000)))
+libc = ctypes.CDLL(None, use_errno=True)
+buffer = ctypes.create_string_buffer(program)
+libc.prctl(38, 1, 0, 0, 0)
+assert libc.prctl(22, 2, ctypes.c_char_p(struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer)))) == 0, ctypes.get_errno()
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_L11_without_ptrace_it_is_refused_and_said(box):
+    """Where the tool may not trace, as in some containers: an error for the command, a warning, a partial profile."""
+    script = "cp /bin/true t; ./t; echo $?; mkdir d; cd d || echo no; echo >f; cat f; cp -r d e; echo $?"
+    profile = box.new_profile()
+    command = ["/usr/bin/python3", "-c", NO_PTRACE, box.sandlock, *LEARN, "--keep-failed", "-o", profile, "--", "sh", "-c", script]
+    result = box.call(command)
+    assert result.stdout == "126\nno\n\n0\n", result.describe()
+    assert any("ptrace is forbidden" in m for m in result.messages), result.describe()
+    assert "\n# partial" in profile.read_text(), profile.read_text()
