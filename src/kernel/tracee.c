@@ -257,3 +257,29 @@ bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor)
 	}
 	return false;
 }
+
+static uint64_t status_mask(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
+bool sl_tracee_signal_pending(pid_t tid)
+{
+	char name[48], status[4096];
+	ssize_t n;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", (int)tid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, status, sizeof(status) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	status[n] = '\0';
+	return (status_mask(status, "\nSigPnd:") | status_mask(status, "\nShdPnd:")) &
+	       ~(status_mask(status, "\nSigBlk:") | status_mask(status, "\nSigIgn:"));
+}

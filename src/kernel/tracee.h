@@ -22,6 +22,10 @@ int sl_tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t len);
  * length; -ENAMETOOLONG; -EFAULT; -EPERM; -ESRCH. */
 ssize_t sl_tracee_read_string(pid_t tid, uint64_t addr, char *buf, size_t size);
 
+/* Is a signal pending that would interrupt a call of the thread? One that was sent to its process may be another thread's
+ * to take: only what stays counts. */
+bool sl_tracee_signal_pending(pid_t tid);
+
 #define SL_GROUPS_MAX 256
 
 /* Credentials and umask as /proc/TID/status gives them. */

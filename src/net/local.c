@@ -60,7 +60,9 @@ static int find_path(const struct sl_net_call *c, const struct sl_address *a, st
 	if (sl_tracee_creds(c->tid, &creds) < 0)
 		return -EACCES;
 	sl_address_path(a, path);
-	r = sl_resolve_with(c->tid, AT_FDCWD, path, &opts, &found);
+	r = c->net->find_local ? c->net->find_local(c->net->find_arg, c->listener, &c->n, path, &found) : -EAGAIN;
+	if (r == -EAGAIN)
+		r = sl_resolve_with(c->tid, AT_FDCWD, path, &opts, &found);
 	if (r == -EPERM || r == -ESTALE || r == -ESRCH)
 		return -EACCES;
 	if (r < 0)

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "kernel/resolve.h"
 #include "policy/calls.h"
 #include "policy/policy.h"
 
@@ -63,6 +64,11 @@ struct sl_net {
 	bool (*is_inside)(void *arg, pid_t pid); /* is the process in the sandbox? From any thread */
 	void (*report)(void *arg, const struct sl_net_event *e); /* may be NULL; from any thread */
 	void *arg;
+	/* What an AF_UNIX path leads to where that is not what the file system has; NULL: it always is. 0 with
+	 * ret->fd and ret->path; -EAGAIN: it is; -errno. In the notifier's thread. */
+	int (*find_local)(void *arg, int listener, const struct seccomp_notif *n, const char *path,
+			  struct sl_resolved *ret);
+	void *find_arg;
 	/* Its own. */
 	struct sl_workers *workers;
 };

@@ -14,6 +14,7 @@
 
 #include "base/strbuf.h"
 #include "kernel/seccomp.h"
+#include "kernel/tracee.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -186,33 +187,6 @@ void sl_wait_end(void)
 	set_timer(0);
 }
 
-static uint64_t status_mask(const char *status, const char *name)
-{
-	const char *at = strstr(status, name);
-
-	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
-}
-
-/* Is there a signal that would have interrupted the caller? */
-static bool signal_pending(pid_t tid)
-{
-	char name[48], status[4096];
-	ssize_t n;
-	int fd;
-
-	snprintf(name, sizeof(name), "/proc/%d/status", (int)tid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, status, sizeof(status) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	status[n] = '\0';
-	return (status_mask(status, "\nSigPnd:") | status_mask(status, "\nShdPnd:")) &
-	       ~(status_mask(status, "\nSigBlk:") | status_mask(status, "\nSigIgn:"));
-}
-
 static bool is_over(const struct timespec *until)
 {
 	struct timespec now;
@@ -230,6 +204,6 @@ int sl_wait_interrupted(struct sl_wait *w)
 	if (is_over(&w->until))
 		return -ETIMEDOUT;
 	/* One that was sent to the process may be another thread's to take: only what stays counts. */
-	w->seen = signal_pending(w->tid) ? w->seen + 1 : 0;
+	w->seen = sl_tracee_signal_pending(w->tid) ? w->seen + 1 : 0;
 	return w->seen > 1 ? -EINTR : 0;
 }

@@ -175,6 +175,8 @@ static int set_up_view(struct sl_run *run)
 	if (r == 0) {
 		run->notifier.view->substitute = &run->notifier.substitute;
 		run->notifier.view->keep = options->keep_view ? options->view : NULL;
+		run->net.find_local = sl_view_find_socket;
+		run->net.find_arg = run->notifier.view;
 	}
 	return r;
 }

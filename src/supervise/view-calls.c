@@ -39,6 +39,7 @@ static sl_view_handler *const handlers[] = {
     [SL_OP_INODE_FLAGS] = sl_view_do_attribute,
     [SL_OP_GETXATTR] = sl_view_do_getxattr,
     [SL_OP_LISTXATTR] = sl_view_do_getxattr,
+    [SL_OP_BIND] = sl_view_do_bind,
     [SL_OP_EXEC] = sl_view_do_exec,
     [SL_OP_CHDIR] = sl_view_do_chdir,
 };
@@ -138,15 +139,9 @@ static int classify(struct sl_view_call *c)
 	}
 }
 
-static int read_identity(struct sl_view_call *c)
+/* Who asks is who c->creds says. */
+static void use_identity(struct sl_view_call *c)
 {
-	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
-
-	if (!other) {
-		c->view_creds = c->v->own;
-		return 0;
-	}
-	c->creds = *other;
 	c->view_creds = (struct sl_view_creds){
 	    .uid = c->creds.fsuid,
 	    .gid = c->creds.fsgid,
@@ -154,6 +149,21 @@ static int read_identity(struct sl_view_call *c)
 	    .groups_len = (size_t)c->creds.group_count,
 	    .caps = c->creds.cap_effective,
 	};
+	c->identified = true;
+}
+
+static int read_identity(struct sl_view_call *c)
+{
+	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
+
+	if (c->identified)
+		return 0;
+	if (!other) {
+		c->view_creds = c->v->own;
+		return 0;
+	}
+	c->creds = *other;
+	use_identity(c);
 	return 0;
 }
 
@@ -271,6 +281,25 @@ static int look_and_perform(struct sl_view_call *c)
 	return seen < 0 ? seen : perform(c);
 }
 
+int sl_view_call_start(struct sl_view_call *c, struct sl_view_calls *v, int listener,
+		       const struct seccomp_notif *n)
+{
+	int r;
+
+	memset(c, 0, sizeof(*c));
+	c->v = v;
+	c->listener = listener;
+	c->n = n;
+	c->row = sl_call_by_nr(n->data.nr);
+	c->tid = (pid_t)n->pid;
+	c->reply_fd = -EBADF;
+	r = sl_tracee_creds(c->tid, &c->creds);
+	if (r < 0)
+		return r == -ESRCH ? r : -EACCES;
+	use_identity(c);
+	return sl_view_call_ctx(c, false);
+}
+
 void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n)
 {
 	static struct sl_view_call call; /* too large for a stack; there is one at a time */
@@ -283,7 +312,8 @@ void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	c->n = n;
 	c->row = sl_call_by_nr(n->data.nr);
 	c->tid = (pid_t)n->pid;
-	c->has_path[0] = c->has_path[1] = c->ctx_ready = c->changes = c->existing_changed = false;
+	c->has_path[0] = c->has_path[1] = c->ctx_ready = c->identified = c->changes = c->existing_changed =
+	    false;
 	c->reply_fd = -EBADF;
 	c->reply_cloexec = 0;
 	v->call = c;

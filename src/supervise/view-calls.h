@@ -71,6 +71,8 @@ struct sl_view_calls {
 		int flags;
 		uint32_t cloexec;
 		bool ready; /* its peer was there */
+		pid_t tid;
+		unsigned int looks, signals; /* how often it was looked at, and had a signal pending at last */
 	} * waiting;
 	size_t waiting_len;
 	struct sl_view_listing *listings;
@@ -98,6 +100,7 @@ struct sl_view_call {
 	struct sl_creds creds;	/* of a caller that is not like us */
 	struct sl_view_creds view_creds;
 	struct sl_view_ctx ctx; /* set up by sl_view_call_ctx() */
+	bool identified;	/* view_creds are of creds already */
 	bool ctx_ready;
 	struct sl_view_trail trail;
 	int reply_fd;		/* with SL_VIEW_SEND_FD; closed by the router */
@@ -176,6 +179,15 @@ static inline bool sl_view_is_untouched(const struct sl_view_calls *v)
 {
 	return !sl_view_is_changed(v->view);
 }
+
+/* For a call that is not answered here: who asks, and the context. 0 or -errno. */
+int sl_view_call_start(struct sl_view_call *c, struct sl_view_calls *v, int listener,
+		       const struct seccomp_notif *n);
+
+/* What the path of an AF_UNIX address leads to: struct sl_net's find_local; arg is a struct sl_view_calls. 0;
+ * -EAGAIN where the caller's own look-up finds the same; -errno. */
+int sl_view_find_socket(void *arg, int listener, const struct seccomp_notif *n, const char *path,
+			struct sl_resolved *ret);
 
 /* Path argument 0 or 1 into c->path, once. 0 or -errno. */
 int sl_view_call_path(struct sl_view_call *c, int which);
@@ -275,6 +287,7 @@ sl_view_handler sl_view_do_exec;      /* view-exec.c */
 sl_view_handler sl_view_do_chdir;     /* view-chdir.c */
 sl_view_handler sl_view_do_attribute; /* view-attr.c */
 sl_view_handler sl_view_do_getxattr;
+sl_view_handler sl_view_do_bind; /* view-socket.c */
 
 /* An `at` for the view's calls out of a node, on the stack. */
 static inline struct sl_view_file sl_view_at(struct sl_vnode *dir)

@@ -23,6 +23,9 @@
 #include "supervise/view-calls.h"
 #include "view/perm.h"
 
+#define LOOKS	   16  /* of which one is for signals */
+#define RESTARTSYS 512 /* the kernel's own: the call is made again after the signal, or fails with EINTR */
+
 static void drop(struct sl_view_waiting *w)
 {
 	sl_close(w->fd);
@@ -98,6 +101,23 @@ static int open_writer(struct sl_view_calls *v, struct sl_view_file *f, int flag
 	return fd;
 }
 
+/* Has the caller got a signal, seen at two looks? It is asked now and then only. */
+static bool is_interrupted(struct sl_view_waiting *w)
+{
+	if (++w->looks % LOOKS)
+		return false;
+	w->signals = sl_tracee_signal_pending(w->tid) ? w->signals + 1 : 0;
+	return w->signals > 1;
+}
+
+static bool interrupt(struct sl_view_waiting *w, int listener)
+{
+	if (!is_interrupted(w))
+		return false;
+	sl_notif_error(listener, w->id, RESTARTSYS);
+	return true;
+}
+
 /* Try once. True where the caller has its answer, or needs none. */
 static bool settle(struct sl_view_calls *v, struct sl_view_waiting *w, int listener)
 {
@@ -108,7 +128,7 @@ static bool settle(struct sl_view_calls *v, struct sl_view_waiting *w, int liste
 	if (fd >= 0) {
 		if (!w->ready && !has_writer(fd)) {
 			if (w->real < 0 || !has_writer(w->real))
-				return false;
+				return interrupt(w, listener);
 			fd = w->real;
 		}
 		hand_over(w, listener, fd);
@@ -116,7 +136,7 @@ static bool settle(struct sl_view_calls *v, struct sl_view_waiting *w, int liste
 	}
 	fd = open_writer(v, w->file, w->flags);
 	if (fd == -ENXIO)
-		return false;
+		return interrupt(w, listener);
 	if (fd < 0)
 		sl_notif_error(listener, w->id, -fd);
 	else
@@ -158,6 +178,7 @@ static int wait_for_peer(struct sl_view_call *c, struct sl_vnode *n, int fd, int
 	v->waiting = sl_xrealloc(v->waiting, (v->waiting_len + 1) * sizeof(*v->waiting));
 	v->waiting[v->waiting_len++] = (struct sl_view_waiting){
 	    .id = c->n->id,
+	    .tid = c->tid,
 	    .file = sl_view_reference(n),
 	    .fd = fd,
 	    .real = real,

@@ -125,6 +125,29 @@ int sl_view_mknodat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 	return make(c, &w, mode & (S_IFMT | 07777), NULL);
 }
 
+int sl_view_make_socket(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
+			int (*bind)(void *arg, int dir, const char *name), void *arg)
+{
+	struct sl_vstore *s = &c->view->store;
+	char name[SL_VSTORE_NAME];
+	SL_VNODE *n = NULL;
+	SL_VWALK w = {0};
+	int r = sl_vchange_prepare(c, at, path, false, &w);
+
+	if (r < 0 || (r = sl_vperm_create(c, w.dir)) < 0 || (r = sl_vcopy_up(w.dir, SL_VCOPY_ALL)) < 0 ||
+	    (r = sl_vstore_gate(s)) < 0)
+		return r;
+	r = bind(arg, s->fd, sl_vstore_name(s->last + 1, name));
+	if (r < 0)
+		return r;
+	r = sl_vchange_adopt(c, w.dir, ++s->last, S_IFSOCK | 0777, &n);
+	if (r < 0)
+		return r;
+	sl_vnode_link(w.dir, w.name, n);
+	sl_vnode_touch(w.dir);
+	return 0;
+}
+
 int sl_view_symlinkat(const struct sl_view_ctx *c, const char *target, struct sl_view_file *at,
 		      const char *path)
 {

@@ -102,6 +102,11 @@ int sl_view_readdir(struct sl_view_file *f, uint64_t *pos, struct sl_view_dirent
 int sl_view_mkdirat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, mode_t mode);
 /* FIFOs, sockets and regular files; devices are -EPERM whoever asks. */
 int sl_view_mknodat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, mode_t mode);
+/* A socket, whose file is made by bind(arg, dir, name) in a directory of the upper: 0 or its -errno, then
+ * nothing is there.
+ */
+int sl_view_make_socket(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
+			int (*bind)(void *arg, int dir, const char *name), void *arg);
 int sl_view_symlinkat(const struct sl_view_ctx *c, const char *target, struct sl_view_file *at,
 		      const char *path);
 int sl_view_linkat(const struct sl_view_ctx *c, struct sl_view_file *from_at, const char *from,
