@@ -246,6 +246,13 @@ int sl_view_real_path(struct sl_view_file *f, char **ret)
 	return 0;
 }
 
+int sl_view_lower_path(const struct sl_view *v, char **ret)
+{
+	bool gone;
+
+	return real_path_of(v->lower, ret, &gone);
+}
+
 const char *sl_view_upper_path(const struct sl_view *v)
 {
 	return v->store.path;

@@ -37,6 +37,9 @@ int sl_view_real_fd(struct sl_view_file *f, int flags);
  * may be executed by others than the lower's is copied. */
 int sl_view_real_path(struct sl_view_file *f, char **ret);
 
+/* The lower's path, malloc'd. -errno. */
+int sl_view_lower_path(const struct sl_view *v, char **ret);
+
 /* The directory with the objects of the upper; the view's own. Below it an object is a number. */
 const char *sl_view_upper_path(const struct sl_view *v);
 

@@ -45,7 +45,8 @@ struct sl_vnode {
 	dev_t dev;		    /* as shown */
 	ino_t ino;		    /* as shown; of a lower object its own, before and after copy-up */
 	dev_t rdev;
-	int lower_fd; /* O_PATH, while used */
+	int64_t seen_ns; /* change time of the lower when it was copied up */
+	int lower_fd;	 /* O_PATH, while used */
 	unsigned int uses;
 	unsigned int pins;
 	uint32_t obj;	      /* in the upper; 0: unchanged */
@@ -60,7 +61,7 @@ struct sl_vnode {
 	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
 	bool kept;	 /* pinned for differing from the lower */
 	bool attrs;	 /* mode, owner or access list were changed: it lets others in than the lower's */
-	uint32_t staged; /* number in the merge's staging directory */
+	uint32_t staged; /* while a list of changes is made: its object's number there */
 };
 
 struct sl_view_file {
@@ -89,6 +90,7 @@ struct sl_view {
 	size_t nodes_cap, nodes_len;
 	struct sl_vobj_page **objs; /* nodes by their number in the upper */
 	size_t objs_cap;
+	int64_t started_ns;
 	ino_t next_ino; /* for objects of an upper on another device */
 	void (*moved)(struct sl_view_file *f, void *arg);
 	void *moved_arg;

@@ -116,6 +116,8 @@ void sl_vstore_remove(struct sl_vstore *s, uint32_t obj)
 {
 	char name[SL_VSTORE_NAME];
 
+	if (s->keep)
+		return;
 	sl_vstore_name(obj, name);
 	if (unlinkat(s->fd, name, 0) < 0 && errno == EISDIR)
 		unlinkat(s->fd, name, AT_REMOVEDIR);
@@ -155,9 +157,9 @@ void sl_vstore_clear(struct sl_vstore *s)
 {
 	const char *name = s->path ? strrchr(s->path, '/') : NULL;
 
-	for (; s->last; s->last--)
+	for (; s->last && !s->keep; s->last--)
 		sl_vstore_remove(s, s->last);
-	if (name && s->upper >= 0)
+	if (name && !s->keep && s->upper >= 0)
 		unlinkat(s->upper, name + 1, AT_REMOVEDIR);
 	s->fd = sl_close(s->fd);
 	s->upper = sl_close(s->upper);

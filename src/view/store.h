@@ -16,6 +16,7 @@ struct sl_vstore {
 	int upper;		 /* where that one is */
 	char *path;		 /* absolute, of fd */
 	uint32_t last;		 /* number of the newest object */
+	bool keep;		 /* everything stays when the view is freed */
 	int (*fault)(void *arg); /* NULL, or asked before each I/O */
 	void *arg;
 };

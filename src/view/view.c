@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/strbuf.h"
 #include "view/node.h"
@@ -16,8 +17,11 @@
 int sl_view_new(int lower, int upper, struct sl_view **ret)
 {
 	struct sl_view *v = sl_xcalloc(1, sizeof(*v));
+	struct timespec now;
 	int fd, r;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	v->started_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
 	v->next_ino = FIRST_OWN_INO;
 	v->lower = openat(lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	v->store.fd = -EBADF;

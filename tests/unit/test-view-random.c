@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 
 #include "view-harness.h"
+#include "view/changes.h"
 
 #define STEPS 24
 #define USER  54321 /* no account is needed */
@@ -189,7 +191,11 @@ static bool do_with_faults(struct world *w, const struct step *s, struct sl_strb
 
 /* ---- sequences ---- */
 
-enum how { PLAIN, FAULTS };
+enum how {
+	PLAIN,
+	FAULTS,
+	KILLED, /* applying the changes is killed again and again, and gone on with */
+};
 
 static bool run_steps(struct world *w, const struct step *steps, size_t n, enum how how,
 		      struct sl_strbuf *why)
@@ -201,7 +207,7 @@ static bool run_steps(struct world *w, const struct step *steps, size_t n, enum 
 		real = real_do(w, &steps[i], &a);
 		if (real == -ESTALE)
 			continue; /* in a directory that is gone the harness has no paths */
-		if (how == PLAIN)
+		if (how != FAULTS)
 			view = view_do(w, &steps[i], &b);
 		else if (!do_with_faults(w, &steps[i], &b, &view, why))
 			return false;
@@ -211,6 +217,65 @@ static bool run_steps(struct world *w, const struct step *steps, size_t n, enum 
 			return false;
 	}
 	return true;
+}
+
+static unsigned int until_killed;
+
+static int kill_at_gate(void *arg SL_UNUSED)
+{
+	if (--until_killed == 0)
+		_exit(9);
+	return 0;
+}
+
+/* One attempt to apply what is kept in the upper, by a process that is killed at a passage. Its result; 9: it
+ * was. */
+static int apply_until_killed(const struct world *w, unsigned int passages)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct sl_error err = SL_ERROR_INIT;
+		struct sl_view_changes *c;
+		int r = sl_view_changes_load(w->upper, &c);
+
+		if (r == 0) {
+			until_killed = passages;
+			sl_view_changes_set_fault(c, kill_at_gate, NULL);
+			r = sl_view_changes_apply(c, w->lower, &err);
+			if (r < 0)
+				fprintf(stderr, "%s\n", err.text);
+		}
+		_exit(r < 0 ? 1 : 0);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Keep the changes, then apply them in many attempts. */
+static int merge_killed(struct world *w)
+{
+	struct sl_view_changes *c;
+	int r = sl_view_changes_of(w->view, &c);
+
+	if (r < 0)
+		return r;
+	r = sl_view_changes_keep(w->view, c);
+	sl_view_changes_free(c);
+	if (r < 0)
+		return r;
+	for (unsigned int passages = 2;; passages = 2 + pick(4)) {
+		r = apply_until_killed(w, passages);
+		if (r != 9)
+			break;
+	}
+	if (r == 0 && (r = sl_view_changes_load(w->upper, &c)) == 0) {
+		r = sl_view_changes_len(c) && !sl_view_changes_begun(c) ? -EINVAL : sl_view_changes_drop(c);
+		sl_view_changes_free(c);
+	}
+	return r;
 }
 
 static bool run_sequence(const char *dir, const struct step *steps, size_t n, uid_t user, enum how how,
@@ -230,7 +295,7 @@ static bool run_sequence(const char *dir, const struct step *steps, size_t n, ui
 		same = !differ(why, "the lower changed", 0, &before, 0, &after);
 	}
 	if (same) {
-		r = sl_view_merge_down(w.view, w.lower);
+		r = how == KILLED ? merge_killed(&w) : sl_view_merge_down(w.view, w.lower);
 		snapshot_real(&a, w.real);
 		snapshot_real(&b, w.lower);
 		same = !differ(why, "after merging down", 0, &a, r, &b);
@@ -331,6 +396,18 @@ START_TEST(with_failing_upper)
 }
 END_TEST
 
+START_TEST(killed_while_applying)
+{
+	run_many(0, KILLED, 300, 5);
+}
+END_TEST
+
+START_TEST(killed_as_ordinary_user)
+{
+	run_many(geteuid() ? 0 : USER, KILLED, 300, 4);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("view-random");
@@ -342,6 +419,8 @@ int main(void)
 	tcase_add_test(t, as_started);
 	tcase_add_test(t, as_ordinary_user);
 	tcase_add_test(t, with_failing_upper);
+	tcase_add_test(t, killed_while_applying);
+	tcase_add_test(t, killed_as_ordinary_user);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
