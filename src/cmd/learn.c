@@ -13,6 +13,7 @@
 #include "cmd/commands.h"
 #include "cmd/learn.h"
 #include "cmd/message.h"
+#include "cmd/workdir.h"
 #include "sandlock.h"
 #include "supervise/view-calls.h"
 
@@ -45,11 +46,9 @@ static const struct sl_option options[] = {
     {"collapse", 0, SL_OPTION_COUNT_OPTIONAL, "N", false, SL_COMPLETE_NOTHING,
      offsetof(struct sl_learn, collapse), "one grant for a directory with N or more used files"},
     {"collapse-prefix", 0, SL_OPTION_LIST, "DIR", false, SL_COMPLETE_DIRECTORY,
-     offsetof(struct sl_learn, collapse_prefix),
-     "one grant for everything under DIR"},
+     offsetof(struct sl_learn, collapse_prefix), "one grant for everything under DIR"},
     {"force-sensitive-collapse", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
-     offsetof(struct sl_learn, force_collapse),
-     "let --collapse-prefix name a sensitive directory"},
+     offsetof(struct sl_learn, force_collapse), "let --collapse-prefix name a sensitive directory"},
     {"learn-syscalls", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
      offsetof(struct sl_learn, observe_syscalls), "list the system calls that were used"},
     {"learn-limits", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING,
@@ -159,10 +158,24 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	}
 	sandbox.upper = l->upper;
 	sandbox.view = &l->view;
-	sandbox.keep_view = l->upper && !l->last_run;
+	sandbox.keep_view = l->upper && (!l->last_run || l->commit);
 	sl_sandbox_run(&command, &sandbox, ret, err);
 	if (!sandbox.keep_view)
 		free(SL_TAKE_PTR(l->upper)); /* it is removed */
+}
+
+/* --commit: what a command that succeeded has changed is made real. 0 or a status of ours; what could not be
+ * made real is then kept. */
+static int commit(struct sl_learn *l, const struct sl_outcome *o, int status)
+{
+	int r;
+
+	if (!l->commit || !l->view || status || o->interrupted)
+		return 0;
+	r = sl_workdir_commit(l->view, l->upper);
+	if (r)
+		free(SL_TAKE_PTR(l->upper));
+	return r;
 }
 
 /* End a view that no further run goes on with. */
@@ -270,7 +283,7 @@ static int learn_main(struct sl_learn *l, char **words)
 {
 	struct sl_observer_options observe;
 	struct sl_outcome outcome;
-	int status = sl_learn_collapse_open(l), written = 0;
+	int status = sl_learn_collapse_open(l), written = 0, committed;
 
 	if (!status)
 		status = check_options(l);
@@ -291,10 +304,11 @@ static int learn_main(struct sl_learn *l, char **words)
 	    .tmp_dir = l->tmp_dir, .trace = l->trace, .calls = l->observe_syscalls};
 	l->observer = sl_observer_new(&observe);
 	status = run_all(l, &outcome);
+	committed = commit(l, &outcome, status);
 	drop_view(l);
 	if (wants_profile(l, &outcome, status))
 		written = sl_learn_write(l, &outcome);
-	if (close_trace(l) || written)
+	if (close_trace(l) || written || committed)
 		return SANDLOCK_STATUS_FAILED;
 	return status;
 }

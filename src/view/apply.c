@@ -307,10 +307,14 @@ static int do_take(const struct apply *a, const struct sl_vobject *o, int dir, c
 	return renameat(dir, name, staging, staged) < 0 ? -errno : 0;
 }
 
-static int do_remove(const struct apply *a, const struct sl_vstep *s, int dir, const char *name)
+static int do_remove(const struct apply *a, const struct sl_vstep *s)
 {
+	const char *name;
+	SL_CLOSE int dir = sl_vplan_open_parent(a->target, s->path, &name);
 	ino_t ino;
 
+	if (dir < 0)
+		return dir;
 	if (!is_there(dir, name, &ino))
 		return 0;
 	return ino == s->ino ? remove_tree(a, dir, name) : -ESTALE;
@@ -435,8 +439,6 @@ static int do_named(const struct apply *a, const struct sl_vstep *s, const struc
 		return do_contents(a, o, dir, name);
 	case SL_VSTEP_TAKE:
 		return do_take(a, o, dir, name);
-	case SL_VSTEP_REMOVE:
-		return do_remove(a, s, dir, name);
 	default:
 		break;
 	}
@@ -453,13 +455,18 @@ static int do_named(const struct apply *a, const struct sl_vstep *s, const struc
 
 static int do_step(const struct apply *a, const struct sl_vstep *s)
 {
-	const struct sl_vobject *o = s->object ? &a->c->objs[s->object - 1] : NULL;
+	const struct sl_vobject *o;
 
-	switch (s->op) {
-	case SL_VSTEP_STAGE:
+	if (s->op == SL_VSTEP_STAGE)
 		return do_stage(a, s->path);
-	case SL_VSTEP_UNSTAGE:
+	if (s->op == SL_VSTEP_UNSTAGE)
 		return do_unstage(a, s->path);
+	if (s->op == SL_VSTEP_REMOVE)
+		return do_remove(a, s);
+	if (!s->object)
+		return -EINVAL;
+	o = &a->c->objs[s->object - 1];
+	switch (s->op) {
 	case SL_VSTEP_MAKE:
 		return do_make(a, o);
 	case SL_VSTEP_ATTRIBUTES:

@@ -359,7 +359,7 @@ static const char *conflict_of(const struct sl_view_changes *c, const struct sl_
 		return "it was made by somebody else meanwhile";
 	if (st.st_ino != (o ? o->ino : s->ino))
 		return "it was replaced meanwhile";
-	if (s->op == SL_VSTEP_CONTENTS && o->seen_ns && changed_ns(&st) != o->seen_ns)
+	if (s->op == SL_VSTEP_CONTENTS && o && o->seen_ns && changed_ns(&st) != o->seen_ns)
 		return "it was changed meanwhile";
 	if (s->op == SL_VSTEP_REMOVE && tree_changed(c, dir, name))
 		return "it was changed meanwhile";

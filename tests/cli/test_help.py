@@ -116,7 +116,7 @@ def test_completion_offers_every_option(box):
 
 
 def test_completion_of_commands(box):
-    assert set(complete(box, "")) == {*COMMANDS, "profile", "--help", "--version"}
+    assert set(complete(box, "")) == {*COMMANDS, "profile", "workdir", "--help", "--version"}
     assert complete(box, "le") == ["learn"]
     assert set(complete(box, "profile", "")) == {*PROFILE_COMMANDS, "--help"}
 

@@ -1,0 +1,165 @@
+/*
+ * workdir.c - changes that were kept in a directory: learn --commit, whole or when it was killed or met a
+ * conflict.
+ */
+#include "cmd/workdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "cmd/commands.h"
+#include "cmd/message.h"
+#include "sandlock.h"
+#include "supervise/sandbox.h"
+
+static void say_conflict(void *arg SL_UNUSED, const char *path, const char *what)
+{
+	sl_say("conflict: \"/%s\": %s", sl_esc(path), what);
+}
+
+int sl_workdir_apply(struct sl_view_changes *c, const char *dir)
+{
+	struct sl_error err = SL_ERROR_INIT;
+	SL_CLOSE int target = open(sl_view_changes_lower(c), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int conflicts = 0;
+
+	if (target < 0) {
+		sl_say("cannot open \"%s\": %s", sl_esc(sl_view_changes_lower(c)), strerror(errno));
+		return SANDLOCK_STATUS_FAILED;
+	}
+	if (!sl_view_changes_begun(c))
+		conflicts = sl_view_changes_check(c, target, say_conflict, NULL);
+	if (conflicts > 0) {
+		sl_say("nothing was applied; the changes are kept in \"%s\": sandlock workdir apply",
+		       sl_esc(dir));
+		return SANDLOCK_STATUS_FAILED;
+	}
+	if (sl_view_changes_apply(c, target, &err) < 0) {
+		sl_say("%s; what is left is kept in \"%s\": sandlock workdir apply", err.text, sl_esc(dir));
+		return SANDLOCK_STATUS_FAILED;
+	}
+	sl_view_changes_drop(c);
+	sl_tree_remove(dir);
+	return 0;
+}
+
+int sl_workdir_commit(struct sl_view *v, const char *dir)
+{
+	struct sl_view_changes *c;
+	int r = sl_view_changes_of(v, &c), status;
+
+	if (r < 0) {
+		sl_say("cannot list the changes: %s", strerror(-r));
+		return SANDLOCK_STATUS_FAILED;
+	}
+	r = sl_view_changes_keep(v, c);
+	if (r < 0)
+		sl_say("cannot keep the changes in \"%s\": %s", sl_esc(dir), strerror(-r));
+	status = r < 0 ? SANDLOCK_STATUS_FAILED : sl_workdir_apply(c, dir);
+	sl_view_changes_free(c);
+	return status;
+}
+
+static int load(const struct sl_cmd *cmd, int argc, char **argv, const char **ret_dir,
+		struct sl_view_changes **ret)
+{
+	char **operands;
+	int status = sl_options_parse(cmd, argc, argv, NULL, &operands, NULL), r;
+	SL_CLOSE int dir = -EBADF;
+
+	if (status != SL_PARSED)
+		return status;
+	*ret_dir = operands[0];
+	dir = open(operands[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? -errno : sl_view_changes_load(dir, ret);
+	if (r == 0)
+		return SL_PARSED;
+	sl_say("\"%s\" holds no changes: %s", sl_esc(operands[0]), strerror(-r));
+	return SANDLOCK_STATUS_FAILED;
+}
+
+static int list(const struct sl_cmd *cmd, int argc, char **argv)
+{
+	SL_STRBUF text = SL_STRBUF_INIT;
+	struct sl_view_changes *c = NULL;
+	const char *dir = NULL;
+	int status = load(cmd, argc, argv, &dir, &c);
+
+	if (status != SL_PARSED)
+		return status;
+	for (size_t i = 0; i < sl_view_changes_len(c); i++) {
+		const struct sl_view_change *e = sl_view_changes_at(c, i);
+
+		sl_strbuf_addf(&text, "%c %lld %lld ", (char)e->kind, (long long)e->old_size,
+			       (long long)e->size);
+		if (e->from)
+			sl_strbuf_addf(&text, "/%s -> ", sl_esc(e->from));
+		sl_strbuf_addf(&text, "/%s%s\n", sl_esc(e->path), S_ISDIR(e->type) ? "/" : "");
+	}
+	sl_view_changes_free(c);
+	return sl_output(&text);
+}
+
+static int apply(const struct sl_cmd *cmd, int argc, char **argv)
+{
+	struct sl_view_changes *c = NULL;
+	const char *dir = NULL;
+	int status = load(cmd, argc, argv, &dir, &c);
+
+	if (status != SL_PARSED)
+		return status;
+	status = sl_workdir_apply(c, dir);
+	sl_view_changes_free(c);
+	return status;
+}
+
+static int drop(const struct sl_cmd *cmd, int argc, char **argv)
+{
+	struct sl_view_changes *c = NULL;
+	const char *dir = NULL;
+	int status = load(cmd, argc, argv, &dir, &c);
+
+	if (status != SL_PARSED)
+		return status;
+	status = 0;
+	if (sl_view_changes_begun(c)) {
+		sl_say("\"%s\" was applied in part: go on with sandlock workdir apply", sl_esc(dir));
+		status = SANDLOCK_STATUS_FAILED;
+	} else if (sl_view_changes_drop(c) == 0) {
+		sl_tree_remove(dir);
+	}
+	sl_view_changes_free(c);
+	return status;
+}
+
+const struct sl_cmd sl_cmd_workdir_list = {
+    .name = "workdir list",
+    .operands = "DIR",
+    .summary = "list changes that were kept: A, M, D or R, size before and after, path",
+    .min_operands = 1,
+    .max_operands = 1,
+    .complete = SL_COMPLETE_DIRECTORY,
+    .run = list,
+};
+
+const struct sl_cmd sl_cmd_workdir_apply = {
+    .name = "workdir apply",
+    .operands = "DIR",
+    .summary = "apply changes that were kept, or go on with it",
+    .min_operands = 1,
+    .max_operands = 1,
+    .complete = SL_COMPLETE_DIRECTORY,
+    .run = apply,
+};
+
+const struct sl_cmd sl_cmd_workdir_drop = {
+    .name = "workdir drop",
+    .operands = "DIR",
+    .summary = "forget changes that were kept",
+    .min_operands = 1,
+    .max_operands = 1,
+    .complete = SL_COMPLETE_DIRECTORY,
+    .run = drop,
+};
