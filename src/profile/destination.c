@@ -59,7 +59,8 @@ void sl_destination_parse(struct sl_destination *ret, const char *text)
 			ret->protocols = schemes[i].protocols;
 			break;
 		}
-	target = copy = sl_xstrdup(text);
+	copy = sl_xstrdup(text);
+	target = copy;
 	if (*target == '[') {
 		char *end = strchr(target++, ']');
 

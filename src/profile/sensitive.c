@@ -11,27 +11,35 @@
 
 /* Patterns of fnmatch(3) with FNM_PATHNAME: the directories themselves, not what is below. */
 static const char *const guarded[] = {
-	"/etc",	 "/usr", "/usr/bin", "/usr/sbin", "/usr/lib*", "/bin", "/sbin", "/lib*",
-	"/boot", "/proc", "/sys",    "/dev",	  "/run",      "/var",
+    "/etc",  "/usr",  "/usr/bin", "/usr/sbin", "/usr/lib*", "/bin", "/sbin",
+    "/lib*", "/boot", "/proc",	  "/sys",      "/dev",	    "/run", "/var",
 };
 
 /* Stores of credentials, wherever they stand: one or more whole components. */
 static const char *const stores[] = {
-	".ssh",
-	".aws",
-	".azure",
-	".kube",
-	".gnupg",
-	".docker",
-	".password-store",
-	".mozilla",
-	".thunderbird",
-	".config/chromium",
-	".config/google-chrome",
-	".config/BraveSoftware",
-	".config/gcloud",
-	".config/gh",
-	".local/share/keyrings",
+    ".ssh",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".gnupg",
+    ".docker",
+    ".password-store",
+    ".mozilla",
+    ".thunderbird",
+    ".config/chromium",
+    ".config/google-chrome",
+    ".config/BraveSoftware",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/microsoft-edge",
+    ".config/vivaldi",
+    ".config/opera",
+    ".config/keepassxc",
+    ".config/op",
+    ".config/rclone",
+    ".local/share/keyrings",
+    ".local/share/kwalletd",
+    ".pki",
 };
 
 /* Does the path hold these components anywhere? */
