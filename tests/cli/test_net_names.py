@@ -88,7 +88,7 @@ def allowed(profile):
 
 
 @pytest.mark.parametrize("client", ["glibc", "musl", "curl", "wget", "python", "asyncio", "node"])
-def test_n3_a_name_that_moved(net, client):
+def test_N3_a_name_that_moved(net, client):
     command = clients(net)[client]
     result, _, profile = net.learn(command)
     assert result.stdout == "hello from 10.77.0.2\n", result.describe()
@@ -111,7 +111,7 @@ def test_n3_a_name_that_moved(net, client):
     assert not {k: v for k, v in net.network.connections().items() if not k.startswith(NAMESERVER)}
 
 
-def test_n3_the_chain_of_a_name(net):
+def test_N3_the_chain_of_a_name(net):
     net.network.name("www.test", CNAME="edge.cdn.test")
     net.network.name("edge.cdn.test", CNAME="pop1.cdn.test")
     net.network.name("pop1.cdn.test", A=["10.77.0.2"])
@@ -125,7 +125,7 @@ def test_n3_the_chain_of_a_name(net):
 
 
 @pytest.mark.parametrize("client", ["glibc", "musl"])
-def test_n3_an_answer_too_long_for_a_datagram(net, client):
+def test_N3_an_answer_too_long_for_a_datagram(net, client):
     net.network.name("www.test", truncate=True, A=["10.77.0.2"])
     command = clients(net)[client]
     # musl 1.2.3 does not ask again over TCP.
@@ -141,7 +141,7 @@ def test_n3_an_answer_too_long_for_a_datagram(net, client):
     assert ran.stdout == "hello from 10.77.0.3\n", ran.describe()
 
 
-def test_n3_a_name_of_the_hosts_file(net):
+def test_N3_a_name_of_the_hosts_file(net):
     net.network.hosts("10.77.0.2 db.test db\n")
     command = [net.lookup(), "libc", "db.test", str(PORT)]
     _, _, profile = net.learn(command)
@@ -153,7 +153,7 @@ def test_n3_a_name_of_the_hosts_file(net):
 
 
 @pytest.mark.parametrize("client", ["getent", "dig", "c-ares", "musl"])
-def test_n3_a_name_that_is_only_looked_up(net, client):
+def test_N3_a_name_that_is_only_looked_up(net, client):
     """Nothing is connected to: the rule is the narrowest that names the host."""
     command = {
         "getent": ["getent", "hosts", "www.test"],
@@ -174,14 +174,14 @@ def test_n3_a_name_that_is_only_looked_up(net, client):
     assert "evil.test" not in net.network.asked()
 
 
-def test_n3_a_name_without_success_is_not_learned(net):
+def test_N3_a_name_without_success_is_not_learned(net):
     _, _, profile = net.learn(["sh", "-c", "getent hosts nothing.test; true"])
     assert not allowed(profile), profile.text
 
 
 @pytest.mark.parametrize("how", CONNECTED + UNCONNECTED)
 @pytest.mark.parametrize("cc", ["gcc", "musl-gcc"])
-def test_n4_granted_names_and_no_others(net, how, cc):
+def test_N4_granted_names_and_no_others(net, how, cc):
     profile = net.profile(f"tcp://www.test:{PORT}")
     lookup = net.lookup(cc)
     ran = net.run(profile, [lookup, how, "www.test"])
@@ -194,14 +194,14 @@ def test_n4_granted_names_and_no_others(net, how, cc):
     assert net.network.asked() == set()
 
 
-def test_n4_bytes_beside_the_question_do_not_leave(net):
+def test_N4_bytes_beside_the_question_do_not_leave(net):
     profile = net.profile(f"tcp://www.test:{PORT}")
     ran = net.run(profile, [net.lookup(), "smuggle", "www.test"])
     assert ran.stdout == "sendto: Permission denied\n", ran.describe()
     assert net.network.asked() == set()
 
 
-def test_n4_without_names_no_look_ups(net):
+def test_N4_without_names_no_look_ups(net):
     for rules in ((), (f"tcp://10.77.0.2:{PORT}",), (f"tcp://*:{PORT}",)):
         profile = net.profile(*rules)
         for how in (*CONNECTED, *UNCONNECTED):
@@ -210,7 +210,7 @@ def test_n4_without_names_no_look_ups(net):
     assert net.network.asked() == set()
 
 
-def test_n4_a_rule_for_the_nameserver_is_a_rule(net):
+def test_N4_a_rule_for_the_nameserver_is_a_rule(net):
     """Who is granted the nameserver itself talks to it directly, and asks what it likes."""
     profile = net.profile(f"udp://{NAMESERVER}:53", f"tcp://www.test:{PORT}")
     for how in ("connected", "checked", "sendto", "sendmmsg"):
@@ -220,7 +220,7 @@ def test_n4_a_rule_for_the_nameserver_is_a_rule(net):
     assert ran.stdout == f"peer {NAMESERVER} 53\n", ran.describe()
 
 
-def test_n4_an_address_that_was_not_looked_up(net):
+def test_N4_an_address_that_was_not_looked_up(net):
     """The name's present addresses are found out before its rule refuses one."""
     profile = net.profile(f"tcp://www.test:{PORT}")
     lookup = net.lookup()
@@ -233,7 +233,7 @@ def test_n4_an_address_that_was_not_looked_up(net):
 
 
 @pytest.mark.parametrize("text", ["nameserver 10.77.0.99\n", "", "nameserver nonsense\n"])
-def test_n4_starts_without_a_nameserver(net, text):
+def test_N4_starts_without_a_nameserver(net, text):
     net.network.resolv_conf(text)
     profile = net.profile(f"tcp://www.test:{PORT}", "udp://nothing.test:5353")
     ran = net.run(profile, ["echo", "started"])
@@ -243,7 +243,7 @@ def test_n4_starts_without_a_nameserver(net, text):
     assert ran.status == 2, ran.describe()
 
 
-def test_n4_the_search_list(net):
+def test_N4_the_search_list(net):
     """Names that the search list makes up do not leave; the granted one is found all the same."""
     net.network.resolv_conf(f"search corp.test lab.test\noptions ndots:5\nnameserver {NAMESERVER}\n")
     profile = net.profile(f"tcp://www.test:{PORT}")
@@ -252,7 +252,7 @@ def test_n4_the_search_list(net):
     assert net.network.asked() == {"www.test"}
 
 
-def test_n4_reverse_names_of_granted_hosts(net):
+def test_N4_reverse_names_of_granted_hosts(net):
     net.network.name("2.0.77.10.in-addr.arpa", PTR="www.test")
     net.network.name("9.0.77.10.in-addr.arpa", PTR="evil.test")
     profile = net.profile(f"tcp://www.test:{PORT}")
@@ -265,7 +265,7 @@ def test_n4_reverse_names_of_granted_hosts(net):
     assert net.network.asked() == set()
 
 
-def test_n4_the_resolver_on_a_changed_file(net):
+def test_N4_the_resolver_on_a_changed_file(net):
     """Another nameserver is found while the command runs."""
     net.network.resolv_conf("nameserver 10.77.0.99\n")
     profile = net.profile(f"tcp://www.test:{PORT}")
@@ -286,7 +286,7 @@ print(socket.gethostbyname("www.test"))
         assert process.stdout.read() == "10.77.0.2\n"
 
 
-def test_n4_servers_that_look_up_any_name(net):
+def test_N4_servers_that_look_up_any_name(net):
     """nscd would answer for every name. It is not learned and not reached; the C library goes on to the nameserver."""
     net.network.serve("", 0, "nscd")
     command = ["getent", "hosts", "www.test"]
