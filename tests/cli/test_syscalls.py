@@ -93,14 +93,16 @@ def test_version_1_cannot_hold_a_list(box):
 
 
 def test_P2_learn_merge_extends_a_list_that_is_there(box):
+    (box.work / "old").mkdir()
     _, path, first = box.learn(["mkdir", "d"], "--learn-syscalls")
     assert "unlinkat" not in listed(first)
-    done = box.tool("learn", "--in-place", "--merge", path, "--", "rmdir", "d")
+    done = box.tool("learn", "--in-place", "--merge", path, "--", "rmdir", "old")
     assert done.status == 0, done.describe()
     both = Profile(path, box.home)
     assert {"@base", "mkdirat", "unlinkat"} <= set(listed(both))
-    _, path, _ = box.learn(["mkdir", "d"])
-    done = box.tool("learn", "--in-place", "--learn-syscalls", "--merge", path, "--", "rmdir", "d")
+    (box.work / "old").mkdir()
+    _, path, _ = box.learn(["mkdir", "e"])
+    done = box.tool("learn", "--in-place", "--learn-syscalls", "--merge", path, "--", "rmdir", "old")
     assert done.status == 0 and "allow" not in Profile(path, box.home).data.get("syscalls", {}), done.describe()
 
 
