@@ -192,7 +192,8 @@ static void judge_clone(struct sl_bpf *b, const struct sl_filter_plan *plan, con
 static void judge_exit(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	(void)call;
-	sl_bpf_ret(b, plan->listener && plan->measure ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+	sl_bpf_ret(b, plan->listener && (plan->measure || plan->limit_memory) ? SECCOMP_RET_USER_NOTIF
+									      : SECCOMP_RET_ALLOW);
 }
 
 /* End with the verdict if the 64 bits of the argument are more than value. */

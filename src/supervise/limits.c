@@ -47,7 +47,8 @@ void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command,
 	w->memory_bytes = learn ? INT64_MAX : command->memory_bytes;
 	w->meter = (struct sl_memory_meter){.who = who, .makers = makers, .tmp_dir = tmp_dir, .keep_peak = learn};
 	sl_memory_meter_init(&w->meter);
-	w->next_s = now_s() + next_interval_s(w, 0);
+	w->last_s = now_s();
+	w->next_s = w->last_s + next_interval_s(w, 0);
 }
 
 void sl_limits_release(struct sl_limits_watch *w)
@@ -90,6 +91,16 @@ static bool is_over(struct sl_limits_watch *w)
 			return false;
 	}
 	return true;
+}
+
+bool sl_limits_may_end(struct sl_limits_watch *w)
+{
+	double at_s = now_s();
+
+	if (!w->enabled || (at_s - w->last_s) * FASTEST < (double)(w->memory_bytes - w->meter.total_bytes))
+		return true;
+	w->last_s = at_s;
+	return !is_over(w);
 }
 
 bool sl_limits_tick(struct sl_limits_watch *w, double at_s)

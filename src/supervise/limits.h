@@ -23,7 +23,7 @@ struct sl_limits_watch {
 	bool learn;	      /* nothing is refused, the peaks are kept */
 	int64_t memory_bytes; /* the limit; INT64_MAX while learning */
 	struct sl_memory_meter meter;
-	double next_s; /* CLOCK_MONOTONIC: of the next look */
+	double next_s, last_s; /* CLOCK_MONOTONIC: of the next look, of the last one */
 	int64_t peak_bytes;
 	bool over;
 	char text[160]; /* what limit was reached by whom, in one escaped line */
@@ -33,6 +33,10 @@ struct sl_limits_watch {
 void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command, const char *tmp_dir,
 		    const struct sl_behalf *who, const struct sl_segment_makers *makers, bool learn);
 void sl_limits_release(struct sl_limits_watch *w);
+
+/* May a process end? Not while all together are over the limit: its memory would be gone before anybody had seen it. Looks
+ * only where the limit could have been reached since the last look of this watch. */
+bool sl_limits_may_end(struct sl_limits_watch *w);
 
 /* Look if it is time. True once: the limit of memory was reached, and w->text says by whom. */
 bool sl_limits_tick(struct sl_limits_watch *w, double now_s);

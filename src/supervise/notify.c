@@ -28,6 +28,7 @@
 enum route {
 	ROUTE_CONTINUE,
 	ROUTE_FORK,
+	ROUTE_EXIT,
 	ROUTE_BEHALF,
 };
 
@@ -71,6 +72,8 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	switch (sl_call_op(call, args)) {
 	case SL_OP_FORK:
 		return ROUTE_FORK;
+	case SL_OP_EXIT:
+		return ROUTE_EXIT;
 	case SL_OP_OPEN:
 	case SL_OP_OPENAT2:
 		return n->behalf.policy->self_rule_count || n->behalf.policy->deny.way_count ? ROUTE_BEHALF
@@ -132,6 +135,31 @@ static bool learn_socket(struct sl_notifier *n, int listener, const struct secco
 	return sl_net_notify(n->behalf.net, listener, notif, call);
 }
 
+/* A process ends: now, or, where the limit of memory is reached, when it is no more. The main thread will see it too. */
+static void let_end(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
+{
+	if (sl_limits_may_end(&n->ends)) {
+		sl_notif_continue(listener, notif->id);
+		return;
+	}
+	if (n->ending_len == n->ending_cap) {
+		n->ending_cap = n->ending_cap ? 2 * n->ending_cap : 16;
+		n->ending = sl_xrealloc(n->ending, n->ending_cap * sizeof(*n->ending));
+	}
+	n->ending[n->ending_len++] = *notif;
+}
+
+static void retry_ends(struct sl_notifier *n, int listener)
+{
+	size_t len = n->ending_len;
+
+	if (!len || !sl_limits_may_end(&n->ends))
+		return;
+	n->ending_len = 0;
+	for (size_t i = 0; i < len; i++)
+		sl_notif_continue(listener, n->ending[i].id);
+}
+
 static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
 	int error;
@@ -164,6 +192,9 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	case ROUTE_FORK:
 		sl_forks_notify(&n->forks, &n->behalf, listener, notif);
 		break;
+	case ROUTE_EXIT:
+		let_end(n, listener, notif);
+		break;
 	case ROUTE_BEHALF:
 	default:
 		sl_behalf_notify(&n->behalf, listener, notif);
@@ -171,7 +202,10 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	}
 }
 
-/* Forks that wait for others to be over, and FIFOs that wait for their peer, are looked at again and again. True: there
+/* Notifications that may go before those that wait are looked at again. */
+#define PASS_MAX 16
+
+/* Forks that wait for others to be over, ends that wait for memory, and FIFOs that wait for their peer, are looked at again and again. True: there
  * may be a notification. */
 static bool wait_for_peers(struct sl_notifier *n, int listener)
 {
@@ -180,10 +214,14 @@ static bool wait_for_peers(struct sl_notifier *n, int listener)
 
 	if (fifos) /* whoever has just come may be one */
 		sl_view_fifo_retry(n->view, listener);
-	if ((!n->forks.waiting_count && !fifos) || poll(&p, 1, 1) > 0)
+	if (!n->forks.waiting_count && !n->ending_len && !fifos)
 		return true;
+	if (poll(&p, 1, 1) > 0 && ++n->passed_over < PASS_MAX)
+		return true;
+	n->passed_over = 0;
 	if (n->forks.waiting_count)
 		sl_forks_retry(&n->forks, &n->behalf, listener);
+	retry_ends(n, listener);
 	return false;
 }
 
@@ -266,6 +304,7 @@ void sl_notifier_release(struct sl_notifier *n)
 {
 	sl_substitute_host_release(&n->substitute);
 	free(SL_TAKE_PTR(n->deferred));
+	free(SL_TAKE_PTR(n->ending));
 }
 
 static void woken(int sig)

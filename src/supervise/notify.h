@@ -16,6 +16,7 @@
 #include "supervise/behalf.h"
 #include "supervise/child.h"
 #include "supervise/forks.h"
+#include "supervise/limits.h"
 #include "supervise/memory.h"
 
 struct sl_notifier {
@@ -26,6 +27,10 @@ struct sl_notifier {
 	bool measure;		      /* learn: keep what processes use at the most */
 	struct sl_forks forks;	      /* with the limit of processes, if there is one */
 	struct sl_segment_makers makers;
+	struct sl_limits_watch ends;   /* run, with a limit of memory: looked at before a process ends */
+	struct seccomp_notif *ending;  /* processes that may not end now, because the limit is reached */
+	size_t ending_len, ending_cap;
+	unsigned int passed_over; /* notifications that went before those that wait */
 	struct sl_usage_peak peak; /* of a single process, at its execs and its end */
 	struct sl_view_calls *view;   /* the command's changes go there; or NULL */
 

@@ -251,6 +251,9 @@ static int set_up(struct sl_run *run)
 	sl_limits_init(&run->limits, run->command, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
 		       run->notifier.measure);
 	if (options->policy)
+		sl_limits_init(&run->notifier.ends, run->command, options->tmp_dir, &run->notifier.behalf,
+			       &run->notifier.makers, false);
+	if (options->policy)
 		sl_throttle_init(&run->throttle, run->command->cpu_percent, &run->notifier.behalf);
 	return set_up_view(run);
 }
@@ -355,6 +358,7 @@ static void tear_down(struct sl_run *run)
 		keep_peaks(run);
 	sl_forks_release(&run->notifier.forks);
 	sl_limits_release(&run->limits);
+	sl_limits_release(&run->notifier.ends);
 	sl_view_calls_free(run->notifier.view);
 	run->notifier.view = NULL;
 	if (run->options->upper && !run->options->keep_view)

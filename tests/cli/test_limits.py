@@ -41,6 +41,13 @@ def test_R7_what_all_processes_have_together_is_limited(limits, way):
     assert re.fullmatch(r"sandlock: memory limit 64M reached by limits \(\d+\)", result.messages[0]), result.describe()
 
 
+def test_R7_who_took_too_much_does_not_end_before_it_is_seen(limits):
+    for _ in range(10):
+        result = limits(["-m", "64M"], "memfd-and-end", 100)
+        assert result.status == 137 and "memory limit 64M reached by limits" in result.messages[0], result.describe()
+    assert limits(["-m", "64M"], "memfd-and-end", 40).status == 0
+
+
 def test_R7_segments_are_limited(limits):
     result = limits(["-m", "64M", "--extra-allow-syscall", "sysv_ipc"], "sysv", 100)
     assert result.status == 137 and "memory limit 64M reached by limits" in result.messages[0], result.describe()

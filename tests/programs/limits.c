@@ -122,6 +122,12 @@ static void with_memfd(long mib)
 	stay();
 }
 
+/* Gone as soon as it is there. */
+static void memfd_and_end(long mib)
+{
+	fill(memfd(), mib);
+}
+
 /* Mapped as well: counts once. */
 static void with_mapped_memfd(long mib)
 {
@@ -367,6 +373,7 @@ int main(int argc, char **argv)
 	    {"brk", with_brk},
 	    {"fork", with_forks},
 	    {"memfd", with_memfd},
+	    {"memfd-and-end", memfd_and_end},
 	    {"mapped-memfd", with_mapped_memfd},
 	    {"thread-memfd", with_threads_memfd},
 	    {"shared", with_shared},

@@ -870,7 +870,7 @@ START_TEST(R7_limits)
 	    {__NR_clone, {(uint64_t)CLONE_THREAD << 32}, {N, A, N}},
 	    {__NR_clone, {CLONE_NEWUSER | CLONE_THREAD}, {EPERM, EPERM, EPERM}},
 	    {__NR_clone3, {0}, {ENOSYS, ENOSYS, ENOSYS}},
-	    {__NR_exit_group, {0}, {A, A, N}},
+	    {__NR_exit_group, {0}, {N, A, N}},
 	    {__NR_exit, {0}, {A, A, A}},
 	    {__NR_sched_setaffinity, {0, 8, 1}, {N, EPERM, A}},
 	    {__NR_sched_setscheduler, {0, 8, 1}, {A, A, A}},
