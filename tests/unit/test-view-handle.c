@@ -141,7 +141,7 @@ END_TEST
 START_TEST(upper_descriptors_are_found)
 {
 	struct sl_view_file *f = NULL, *found = NULL;
-	SL_FREE char *path = NULL, *real = NULL;
+	SL_FREE char *real = NULL;
 	struct stat st, object;
 	int fd, standin;
 
