@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "kernel/object-id.h"
 #include "kernel/resolve.h"
 #include "kernel/tracee.h"
 #include "net/call.h"
@@ -60,7 +61,8 @@ static int find_path(const struct sl_net_call *c, const struct sl_address *a, st
 	if (sl_tracee_creds(c->tid, &creds) < 0)
 		return -EACCES;
 	sl_address_path(a, path);
-	r = c->net->find_local ? c->net->find_local(c->net->find_arg, c->listener, &c->n, path, &found) : -EAGAIN;
+	r = c->net->find_local ? c->net->find_local(c->net->find_arg, c->listener, &c->n, path, &found)
+			       : -EAGAIN;
 	if (r == -EAGAIN)
 		r = sl_resolve_with(c->tid, AT_FDCWD, path, &opts, &found);
 	if (r == -EPERM || r == -ESTALE || r == -ESRCH)
@@ -77,6 +79,17 @@ static int find_path(const struct sl_net_call *c, const struct sl_address *a, st
 	l->object = SL_TAKE_FD(found.fd);
 	name_object(l);
 	return 0;
+}
+
+/* Whatever lets a socket be reached, [filesystem] deny takes it away by its name and by the object. */
+static bool is_denied(const struct sl_policy *p, const struct sl_local *l)
+{
+	struct sl_object_id id;
+
+	if (!p || !p->deny.count || l->name[0] != '/')
+		return false;
+	return sl_policy_denied(p, l->name) || sl_object_id_of_fd(l->object, &id) < 0 ||
+	       sl_deny_object(&p->deny, &id);
 }
 
 int sl_local_judge(const struct sl_net_call *c, const struct sl_address *a, struct sl_local *l)
@@ -102,6 +115,8 @@ int sl_local_judge(const struct sl_net_call *c, const struct sl_address *a, stru
 	}
 	if (r < 0)
 		return r;
+	if (is_denied(policy, l))
+		return -EACCES;
 	if (policy && sl_net_allows_socket(&policy->net, l->name))
 		return 0;
 	/* Learned, they would let every name be looked up. */

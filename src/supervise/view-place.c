@@ -82,7 +82,7 @@ int sl_view_map(struct sl_view_calls *v, const char *real, struct sl_vnode **ret
 /* The last one is remembered: a process asks for many names from one directory. */
 static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_vnode **ret)
 {
-	struct sl_vnode *n;
+	struct sl_vnode *n = NULL;
 	int r;
 
 	if (v->mapped_text && !strcmp(v->mapped_text, real)) {
@@ -90,8 +90,8 @@ static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_v
 		return 0;
 	}
 	r = sl_view_map(v, real, &n);
-	if (r < 0)
-		return r;
+	if (r < 0 || !n)
+		return r < 0 ? r : -ENOENT;
 	/* What stays real may get another directory of the same path. */
 	if (sl_vnode_is_dir(n) && n->dev != v->proc_dev &&
 	    !(v->tmp_dir && sl_path_within(real, v->tmp_dir))) {
@@ -105,7 +105,7 @@ static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_v
 
 static bool is_changed(const struct sl_vnode *n)
 {
-	return n->obj || n->links_delta || !n->lower;
+	return n && (n->obj || n->links_delta || !n->lower);
 }
 
 /* What a link of /proc leads to. The text of the link is the kernel's. */
@@ -206,7 +206,7 @@ static void parse_proc(const struct sl_view_call *c, const char *text, struct pr
 	pid_t own = sl_tracee_tgid(c->tid);
 	int pid, thread = 0, n;
 
-	*ret = (struct proc_path){.fd = -EBADF};
+	*ret = (struct proc_path){.fd = -EBADF, .rest = ""};
 	if (own <= 0 || !component(&at, name) || strcmp(name, "proc") != 0 || !component(&at, name))
 		return;
 	if (!strcmp(name, "thread-self"))
@@ -343,6 +343,8 @@ static int walk_on(struct locating *l, struct sl_place *ret)
 		trail->text = NULL;
 		if (r != SL_VIEW_ELSEWHERE)
 			return r;
+		if (!text)
+			return -ENOENT;
 		r = enter_proc(l, text, ret);
 		if (r <= 0)
 			return r;
@@ -558,10 +560,12 @@ static int locate_for(struct sl_view_call *c, int dirfd, const char *path, const
 
 int sl_view_look_up_last(struct sl_view_call *c, struct sl_place *p)
 {
-	const struct sl_ventry *e = sl_ventry_find(p->walk.dir, p->walk.name);
+	const struct sl_ventry *e = p->walk.dir ? sl_ventry_find(p->walk.dir, p->walk.name) : NULL;
 	int r;
 
 	(void)c;
+	if (!p->walk.dir)
+		return -ENOENT;
 	if (!p->walk.dir->lower || (e && !e->clean))
 		p->moved = true;
 	r = sl_vnode_lookup(p->walk.dir, p->walk.name, &p->walk.node);

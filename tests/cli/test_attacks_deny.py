@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 
@@ -215,3 +216,38 @@ def sleeps(pid):
     for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
         total += sum(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("voluntary_ctxt_switches"))
     return total
+
+
+def test_R5_N5_a_denied_socket_is_not_reached(box, monkeypatch):
+    """Neither one that [network] unix names, nor by another name of it, while one beside it is."""
+    served = []
+    for name in ("open", "closed"):
+        server = socket.socket(socket.AF_UNIX)
+        monkeypatch.chdir(box.work)  # a path of a socket is short
+        server.bind(name)
+        server.listen(16)
+        served.append(server)
+    os.link(box.work / "closed", box.work / "other-name")
+    profile = box.file("p.toml", f"""
+version = 2
+[filesystem]
+read = ["/usr", "/lib", "/lib64", "/etc", "{box.work}"]
+exec = ["/usr", "/lib", "/lib64"]
+deny = ["{box.work}/closed"]
+[network]
+unix = ["{box.work}/open", "{box.work}/closed", "{box.work}/other-name"]
+""")
+    script = """
+import socket
+for name in ("open", "closed", "./closed", "other-name"):
+    with socket.socket(socket.AF_UNIX) as s:
+        try:
+            s.connect(name)
+            print("reached")
+        except OSError as error:
+            print(error.strerror)
+"""
+    result = box.tool("run", "-p", profile, "--", "/usr/bin/python3", "-c", script)
+    assert result.stdout.splitlines() == ["reached", *["Permission denied"] * 3], result.describe()
+    for server in served:
+        server.close()
