@@ -77,16 +77,17 @@ static void wake_readers(struct sl_view_calls *v, const struct sl_vnode *n)
 /* Is somebody there to read from? What has been written is looked at without taking it. */
 static bool has_writer(int fd)
 {
-	SL_CLOSE int to = -EBADF, from = -EBADF;
 	int ends[2];
+	bool there;
 	ssize_t n;
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return false;
-	from = ends[0];
-	to = ends[1];
-	n = tee(fd, to, 1, SPLICE_F_NONBLOCK);
-	return n > 0 || (n < 0 && errno == EAGAIN);
+	n = tee(fd, ends[1], 1, SPLICE_F_NONBLOCK);
+	there = n > 0 || (n < 0 && errno == EAGAIN);
+	sl_close(ends[0]);
+	sl_close(ends[1]);
+	return there;
 }
 
 /* The end of a writer, where there is a reader: -ENXIO where not. */

@@ -344,7 +344,7 @@ static int walk_on(struct locating *l, struct sl_place *ret)
 		if (r != SL_VIEW_ELSEWHERE)
 			return r;
 		if (!text)
-			return -ENOENT;
+			return -EACCES;
 		r = enter_proc(l, text, ret);
 		if (r <= 0)
 			return r;
@@ -548,7 +548,7 @@ static int locate_for(struct sl_view_call *c, int dirfd, const char *path, const
 	r = sl_view_locate(c, dirfd, path, flags | SL_VWALK_PARENT, opts->resolve, p);
 	if (r < 0 || p->kind != SL_PLACE_VIEW || p->walk.node)
 		return r;
-	if (p->walk.last != SL_VWALK_NORM) {
+	if (p->walk.last != SL_VWALK_NORM || !p->walk.dir) {
 		sl_place_release(p);
 		return sl_view_locate(c, dirfd, path, flags, opts->resolve, p);
 	}
