@@ -191,7 +191,7 @@ def test_N4_granted_names_and_no_others(net, how, cc):
         ran = net.run(profile, [lookup, how, name])
         expected = "rcode 3\n" if how in CONNECTED else f"{how}: Permission denied\n"
         assert (ran.status, ran.stdout) == (1, expected), ran.describe()
-    assert net.network.asked() == set()
+    assert net.network.asked() <= {"www.test"}  # the tool may look up what is granted, whenever it likes
 
 
 def test_N4_bytes_beside_the_question_do_not_leave(net):

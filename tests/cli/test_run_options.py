@@ -57,7 +57,6 @@ def test_a_bad_profile_runs_nothing(box):
 UNSUPPORTED = {
     "network.port_remap": "[network]\nport_remap = true",
     "http.allow": '[http]\nallow = ["GET example.org/*"]',
-    "filesystem.deny": '[filesystem]\ndeny = ["/etc"]',
     "filesystem.chroot": '[filesystem]\nchroot = "/"',
     "filesystem.mount": '[filesystem]\nmount = ["/a:/b"]',
     "limits.disk": '[limits]\ndisk = "1G"',

@@ -233,10 +233,13 @@ def test_L7_rewriting_paths_while_they_are_used_writes_nothing(box):
     target = box.file("target", "untouched\n", 0o755)
     attack = box.program("attack-view-strings")
     before = box.snapshot(exact=True)
-    result = box.tool(*LEARN, "--keep-failed", "-o", box.new_profile(), "--", attack, str(target), timeout=240)
-    assert result.status == 0, result.describe()
+    for _ in range(8):
+        result = box.tool(*LEARN, "--keep-failed", "-o", box.new_profile(), "--", attack, str(target), timeout=240)
+        assert box.snapshot(exact=True) == before, result.describe()
+        if result.status == 0:
+            break
+        assert result.status in (134, 139), result.describe()  # it overwrote what it needs itself
     assert "rewritten: " in result.stdout, result.describe()
-    assert box.snapshot(exact=True) == before, result.describe()
 
 
 def test_L11_signals_while_things_are_executed_and_entered(box, same):
