@@ -64,7 +64,7 @@ CASES = {
     "threads": "import threading\ndef f(i):\n put(f't{i}', 'x'); os.mkdir(f'm{i}'); show(text('keep'))\nt = [threading.Thread(target=f, args=(i,)) for i in range(5)]\nfor x in t: x.start()\nfor x in t: x.join()",
     "fork-tree": "import subprocess; [os.fork() for _ in range(2)]; put(f'f{os.getpid() % 1}', 'x'); (os.wait() if False else None); sys.stdout.flush()\nwhile True:\n try: os.wait()\n except ChildProcessError: break",
     "vfork-spawn": "p = os.posix_spawn('/usr/bin/cat', ['cat', 'd/old'], os.environ); os.waitpid(p, 0); os.system('cat keep')",
-    "proc-of-children": "p = os.fork()\nif p == 0:\n import signal; signal.pause()\nshow(text(f'/proc/{p}/comm')); show(len(text(f'/proc/{p}/maps')) > 0, os.readlink(f'/proc/{p}/cwd')[-4:], len(os.listdir(f'/proc/{p}/fd')) > 0); os.kill(p, 9); os.wait()",
+    "proc-of-children": "import signal; p = os.fork()\nif p == 0:\n signal.pause()\nshow(text(f'/proc/{p}/comm')); show(len(text(f'/proc/{p}/maps')) > 0, os.readlink(f'/proc/{p}/cwd')[-4:], len(os.listdir(f'/proc/{p}/fd')) > 0); os.kill(p, 9); os.wait()",
     "proc-of-itself": "p = os.getpid(); show(text(f'/proc/{p}/comm'), len(text('/proc/thread-self/maps')) > 0, os.listdir(f'/proc/{p}/task') == [str(p)], text(f'/proc/self/task/{p}/comm')); put('/proc/self/comm', 'renamed'); show(text('/proc/self/comm')); show(os.listdir('/proc/self/fd') != [], os.stat('/proc/self/exe').st_size > 0, open('/proc/self/exe', 'rb').read(4))",
     "proc-scan": "show(str(os.getpid()) in os.listdir('/proc'))",
     "oom-score": "put('/proc/self/oom_score_adj', '500'); show(text('/proc/self/oom_score_adj'))",
