@@ -45,11 +45,14 @@ static const short young_numbers[] = {
     __NR_seccomp,    __NR_sendmmsg,	    __NR_statx,
 };
 
+/* None on an architecture without legacy calls. */
+static const size_t legacy_count = LEGACY_COUNT;
+
 /* A call, and all that it took the place of. */
 static void add_family(struct sl_call_set *s, int nr)
 {
 	sl_call_set_add(s, nr);
-	for (size_t i = 0; i < LEGACY_COUNT; i++)
+	for (size_t i = 0; i < legacy_count; i++)
 		if (legacy_numbers[i].portable == nr)
 			sl_call_set_add(s, legacy_numbers[i].legacy);
 }
@@ -58,7 +61,7 @@ void sl_call_set_add_base(struct sl_call_set *s)
 {
 	for (size_t i = 0; i < SL_ARRAY_LEN(base_numbers); i++)
 		sl_call_set_add(s, base_numbers[i]);
-	for (size_t i = 0; i < LEGACY_COUNT; i++)
+	for (size_t i = 0; i < legacy_count; i++)
 		if (sl_call_set_has(s, legacy_numbers[i].portable))
 			sl_call_set_add(s, legacy_numbers[i].legacy);
 }
