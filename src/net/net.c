@@ -159,7 +159,7 @@ void sl_net_look_up(const struct sl_net_call *c)
 		while (sem_wait(&l->done) < 0 && sl_net_call_valid(c))
 			;
 	else
-		leave(l);
+		l->users = 1; /* nobody calls back */
 	leave(l);
 }
 

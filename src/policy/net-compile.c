@@ -249,7 +249,7 @@ static int compile_sockets(const struct sl_profile *p, struct sl_strv *ret, stru
 
 int sl_net_rules_compile(const struct sl_profile *p, struct sl_net_rules *ret, struct sl_error *err)
 {
-	SL_CLEANUP(sl_net_rules_release) struct sl_net_rules r = SL_NET_RULES_INIT;
+	struct sl_net_rules r = SL_NET_RULES_INIT;
 	int e =
 	    compile_list(p, &p->network.allow, "allow", sl_check_destination, &r.allow, &r.allow_count, err);
 
@@ -263,9 +263,10 @@ int sl_net_rules_compile(const struct sl_profile *p, struct sl_net_rules *ret, s
 				  err);
 	if (e == 0)
 		e = compile_sockets(p, &r.sockets, err);
-	if (e < 0)
+	if (e < 0) {
+		sl_net_rules_release(&r);
 		return e;
+	}
 	*ret = r;
-	r = SL_NET_RULES_INIT;
 	return 0;
 }
