@@ -46,8 +46,11 @@ static int real_path_of(int fd, char **ret, bool *ret_gone)
 /* The part of path below dir; NULL. */
 static const char *below(const char *path, const char *dir)
 {
-	size_t len = strlen(dir);
+	size_t len;
 
+	if (!path || !dir)
+		return NULL;
+	len = strlen(dir);
 	if (strcmp(dir, "/") == 0)
 		return *path == '/' ? path + 1 : NULL;
 	if (strncmp(path, dir, len) != 0 || (path[len] && path[len] != '/'))
@@ -122,7 +125,7 @@ int sl_vnode_at_lower(struct sl_view *v, const char *path, struct sl_vnode **ret
 	while (*path) {
 		SL_FREE char *name = sl_xstrndup(path, strcspn(path, "/"));
 		struct sl_vnode *child = NULL;
-		int r = sl_vnode_is_dir(n) && n->lower ? lower_child(n, name, &child) : -ENOTDIR;
+		int r = n && sl_vnode_is_dir(n) && n->lower ? lower_child(n, name, &child) : -ENOTDIR;
 
 		if (r < 0)
 			return r;
@@ -141,7 +144,7 @@ int sl_view_find(struct sl_view *v, int fd, struct sl_view_file **ret)
 	SL_VNODE *n = NULL;
 	const char *rest;
 	struct stat st, found;
-	bool gone;
+	bool gone = false;
 	int r;
 
 	if (fstat(fd, &st) < 0)
@@ -230,7 +233,7 @@ int sl_view_real_path(struct sl_view_file *f, char **ret)
 	struct sl_vnode *n = f->node;
 	SL_FREE char *root = NULL;
 	char name[SL_VSTORE_NAME];
-	bool gone;
+	bool gone = false;
 	int r;
 
 	if (n->standin && S_ISREG(n->mode) && !executes_alike(n) && (r = sl_vcopy_up(n, SL_VCOPY_ALL)) < 0)
@@ -240,15 +243,15 @@ int sl_view_real_path(struct sl_view_file *f, char **ret)
 		return 0;
 	}
 	r = real_path_of(n->view->lower, &root, &gone);
-	if (r < 0)
-		return r;
+	if (r < 0 || !root)
+		return r < 0 ? r : -ENOENT;
 	*ret = sl_xasprintf("%s/%s", strcmp(root, "/") == 0 ? "" : root, n->lower);
 	return 0;
 }
 
 int sl_view_lower_path(const struct sl_view *v, char **ret)
 {
-	bool gone;
+	bool gone = false;
 
 	return real_path_of(v->lower, ret, &gone);
 }
