@@ -76,9 +76,11 @@ static int find_upper(struct sl_view *v, const struct stat *st, const char *numb
 /* A lower object that has no node and whose name the view took away or gave to another. */
 static int find_removed(struct sl_view *v, int fd, const char *path, struct sl_vnode **ret)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	int r = copy < 0 ? -errno : sl_vnode_lower(v, copy, sl_xstrdup(path), ret);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
 
+	if (copy < 0)
+		return -EMFILE;
+	r = sl_vnode_lower(v, copy, sl_xstrdup(path), ret);
 	if (r < 0)
 		return r;
 	if (sl_vnode_is_dir(*ret))
