@@ -9,7 +9,8 @@
 
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define LENGTH_SIZE 2	 /* the length before each message */
 #define QUERY_MAX   4096 /* bytes of a query that are read; no honest one is near it */
@@ -32,14 +33,6 @@ struct sl_forward_tcp {
 	uint8_t buf[LENGTH_SIZE + SL_DNS_MESSAGE_MAX];
 };
 
-int64_t sl_forward_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct sl_forward_tcp *sl_forward_tcp_new(int client, const struct sl_nameserver *server)
 {
 	struct sl_forward_tcp *s = sl_xcalloc(1, sizeof(*s));
@@ -48,7 +41,7 @@ struct sl_forward_tcp *sl_forward_tcp_new(int client, const struct sl_nameserver
 	s->upstream = -EBADF;
 	s->server = *server;
 	s->len = LENGTH_SIZE;
-	s->active_ms = sl_forward_now_ms();
+	s->active_ms = sl_now_ms();
 	return s;
 }
 
@@ -187,7 +180,7 @@ static int move(struct sl_forward_tcp *s)
 		if (n <= 0)
 			return n < 0 && errno == EAGAIN ? 0 : -1;
 		s->done += (size_t)n;
-		s->active_ms = sl_forward_now_ms();
+		s->active_ms = sl_now_ms();
 	}
 	return 1;
 }

@@ -29,6 +29,4 @@ bool sl_forward_tcp_serve(struct sl_forward_tcp *s, struct sl_names *names);
 /* When (CLOCK_MONOTONIC, milliseconds) the last byte moved. */
 int64_t sl_forward_tcp_active_ms(const struct sl_forward_tcp *s);
 
-int64_t sl_forward_now_ms(void);
-
 #endif

@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "net/forward-tcp.h"
 
@@ -152,7 +153,7 @@ static bool ask_upstream(struct ask *a)
 		answer_without(a, SL_DNS_SERVFAIL);
 		return false;
 	}
-	a->deadline_ms = sl_forward_now_ms() + ASK_MS;
+	a->deadline_ms = sl_now_ms() + ASK_MS;
 	return true;
 }
 
@@ -186,7 +187,7 @@ static bool take_reply(struct sl_forward *f, const struct ask *a)
 
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EINTR)
-			return sl_forward_now_ms() >= a->deadline_ms;
+			return sl_now_ms() >= a->deadline_ms;
 		answer_without(a, SL_DNS_SERVFAIL);
 		return true;
 	}
@@ -232,7 +233,7 @@ static void serve_sessions(struct sl_forward *f)
 		/* The connection is there before its end is admitted, but nothing is written to it before. */
 		if ((sl_forward_tcp_is_silent(s) ||
 		     (is_admitted(f, SOCK_STREAM, &f->clients[i]) && sl_forward_tcp_serve(s, f->names))) &&
-		    sl_forward_tcp_active_ms(s) + IDLE_MS > sl_forward_now_ms())
+		    sl_forward_tcp_active_ms(s) + IDLE_MS > sl_now_ms())
 			continue;
 		sl_forward_tcp_free(s);
 		f->sessions[i] = f->sessions[--f->session_count];

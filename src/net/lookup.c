@@ -9,8 +9,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "net/dns.h"
 
 #define ROUND_MS      2000
@@ -32,21 +32,13 @@ struct lookup {
 	void *arg;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Wait for the socket until the deadline. False: it passed, or we are to stop. */
 static bool wait_for(struct lookup *l, int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p[2] = {{.fd = fd, .events = events}, {.fd = l->stop_fd, .events = POLLIN}};
 
 	for (;;) {
-		int64_t left = deadline_ms - now_ms();
+		int64_t left = deadline_ms - sl_now_ms();
 		int n = left > 0 ? poll(p, 2, (int)left) : 0;
 
 		if (n < 0 && errno == EINTR)
@@ -80,7 +72,7 @@ static uint8_t *ask_over_tcp(struct lookup *l, const struct sl_nameserver *serve
 			     const struct sl_dns_query *q, size_t *ret_len)
 {
 	SL_CLOSE int fd = socket(server->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int64_t deadline_ms = now_ms() + ROUND_MS;
+	int64_t deadline_ms = sl_now_ms() + ROUND_MS;
 	uint8_t out[2 + SL_DNS_QUERY_MAX], size[2];
 	SL_FREE uint8_t *msg = NULL;
 	size_t len;
@@ -160,7 +152,7 @@ static void ask_server(struct lookup *l, const struct sl_nameserver *server)
 		return;
 	do {
 		size_t goal = l->open > AT_ONCE ? l->open - AT_ONCE : 0;
-		int64_t deadline_ms = now_ms() + ROUND_MS;
+		int64_t deadline_ms = sl_now_ms() + ROUND_MS;
 
 		before = l->open;
 		l->failed = 0;

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "net/forward.h"
 #include "net/lookup.h"
@@ -60,14 +60,6 @@ struct sl_resolver {
 	bool running, stop;
 	int stop_fd;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* The file's text where it is another than last time; a missing one is empty. */
 static bool changed(struct watched *w, struct sl_strbuf *text)
@@ -276,7 +268,7 @@ static void *worker_main(void *arg)
 		sl_lookup(&servers, &elsewhere, r->stop_fd, take_reply, r->names);
 		pthread_mutex_lock(&r->lock);
 		for (size_t i = 0; i < j->names.len; i++)
-			fresh_get(r, j->names.items[i], 0)->at_ms = now_ms();
+			fresh_get(r, j->names.items[i], 0)->at_ms = sl_now_ms();
 		pthread_mutex_unlock(&r->lock);
 		job_finish(j);
 		pthread_mutex_lock(&r->lock);
@@ -301,7 +293,7 @@ static int look_up(struct sl_resolver *r, const struct sl_strv *hosts, bool anew
 		   void *arg)
 {
 	struct job *j = sl_xcalloc(1, sizeof(*j));
-	int64_t at_ms = now_ms();
+	int64_t at_ms = sl_now_ms();
 	bool pending = false, room;
 
 	j->done = done;

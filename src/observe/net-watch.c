@@ -16,8 +16,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "kernel/tracee.h"
 #include "observe/network.h"
 
@@ -31,7 +31,7 @@ struct watched {
 	pid_t tgid;
 	int caller_fd;
 	ino_t inode;
-	uint64_t since_ms;
+	int64_t since_ms;
 };
 
 struct sl_net_watch {
@@ -43,14 +43,6 @@ struct sl_net_watch {
 	struct watched items[WATCH_MAX];
 	size_t count;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static bool caller_has_it(const struct watched *w)
 {
@@ -85,7 +77,7 @@ static enum outcome look_at_datagram(const struct watched *w)
 {
 	if (!caller_has_it(w))
 		return NOTHING;
-	return now_ms() - w->since_ms >= IN_USE_MS ? REACHED : UNDER_WAY;
+	return sl_now_ms() - w->since_ms >= IN_USE_MS ? REACHED : UNDER_WAY;
 }
 
 /* Under the lock. */
@@ -171,7 +163,7 @@ void sl_net_watch_add(struct sl_net_watch *w, const struct sl_net_event *e)
 			       .fd = -EBADF,
 			       .tgid = sl_tracee_tgid(e->tid),
 			       .caller_fd = e->caller_fd,
-			       .since_ms = now_ms()};
+			       .since_ms = sl_now_ms()};
 	struct stat st;
 
 	if (fstat(e->fd, &st) < 0)

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "kernel/seccomp.h"
@@ -27,14 +27,6 @@
 
 /* Dead children that nobody has asked for hold a number and little else. Beyond this they count. */
 #define ZOMBIES_MAX 1024
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 void sl_forks_release(struct sl_forks *f)
 {
@@ -218,7 +210,7 @@ static void let_wait(struct sl_forks *f, const struct seccomp_notif *n)
 		f->waiting_cap = f->waiting_cap ? 2 * f->waiting_cap : 16;
 		f->waiting = sl_xrealloc(f->waiting, f->waiting_cap * sizeof(*f->waiting));
 	}
-	f->waiting[f->waiting_count++] = (struct sl_fork_waiting){*n, now_s() + WAIT_S};
+	f->waiting[f->waiting_count++] = (struct sl_fork_waiting){*n, sl_now_s() + WAIT_S};
 }
 
 void sl_forks_notify(struct sl_forks *f, const struct sl_behalf *who, int listener,
@@ -251,7 +243,7 @@ void sl_forks_retry(struct sl_forks *f, const struct sl_behalf *who, int listene
 		if (!sl_notif_valid(listener, w->n.id))
 			continue;
 		verdict = judge(f, who);
-		if (verdict == VERDICT_WAIT && now_s() < w->until_s)
+		if (verdict == VERDICT_WAIT && sl_now_s() < w->until_s)
 			break;
 		if (verdict == VERDICT_CONTINUE)
 			go_on(f, listener, &w->n);

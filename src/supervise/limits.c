@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "profile/write.h"
 
@@ -19,14 +19,6 @@
 #define INTERVAL_MAX_S 0.1
 #define LEARN_S	       0.03
 #define COST_FACTOR    20
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Seconds to the next look, the last of which took cost_s. */
 static double next_interval_s(const struct sl_limits_watch *w, double cost_s)
@@ -47,7 +39,7 @@ void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command,
 	w->memory_bytes = learn ? INT64_MAX : command->memory_bytes;
 	w->meter = (struct sl_memory_meter){.who = who, .makers = makers, .tmp_dir = tmp_dir, .keep_peak = learn};
 	sl_memory_meter_init(&w->meter);
-	w->last_s = now_s();
+	w->last_s = sl_now_s();
 	w->next_s = w->last_s + next_interval_s(w, 0);
 }
 
@@ -95,7 +87,7 @@ static bool is_over(struct sl_limits_watch *w)
 
 bool sl_limits_may_end(struct sl_limits_watch *w)
 {
-	double at_s = now_s();
+	double at_s = sl_now_s();
 
 	if (!w->enabled || (at_s - w->last_s) * FASTEST < (double)(w->memory_bytes - w->meter.total_bytes))
 		return true;
@@ -109,14 +101,14 @@ bool sl_limits_tick(struct sl_limits_watch *w, double at_s)
 
 	if (!w->enabled || w->over || at_s < w->next_s)
 		return false;
-	start_s = now_s();
+	start_s = sl_now_s();
 	w->over = is_over(w);
 	w->peak_bytes = SL_MAX(w->peak_bytes, w->meter.total_bytes);
 	if (w->over) {
 		say_who(w);
 		return true;
 	}
-	cost_s = now_s() - start_s;
-	w->next_s = now_s() + next_interval_s(w, cost_s);
+	cost_s = sl_now_s() - start_s;
+	w->next_s = sl_now_s() + next_interval_s(w, cost_s);
 	return false;
 }

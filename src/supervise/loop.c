@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "supervise/members.h"
 #include "supervise/run.h"
 
@@ -22,14 +23,6 @@
 #define LOOK_AGAIN_S 0.001 /* for children while the notifier has the word */
 #define FDS_FIXED    3
 #define FDS_MAX	     (FDS_FIXED + SL_CONTROL_FDS_MAX)
-
-double sl_run_now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* kill(-1) reached the killer as well. The private directories still need one until they are removed. */
 static void renew_killer(struct sl_run *run)
@@ -45,7 +38,7 @@ static void kill_all(struct sl_run *run)
 
 	sl_throttle_let_go(&run->throttle);
 	run->phase = SL_PHASE_KILLED;
-	run->deadline_s = run->domain == SL_DOMAIN_SIGNAL ? 0 : sl_run_now_s() + KILL_AGAIN_S;
+	run->deadline_s = run->domain == SL_DOMAIN_SIGNAL ? 0 : sl_now_s() + KILL_AGAIN_S;
 	sl_members_signal(&run->notifier.behalf, SIGKILL);
 	if (first && run->domain == SL_DOMAIN_SIGNAL)
 		renew_killer(run);
@@ -56,7 +49,7 @@ static void end_all(struct sl_run *run)
 	if (run->phase >= SL_PHASE_ENDING)
 		return;
 	run->phase = SL_PHASE_ENDING;
-	run->deadline_s = sl_run_now_s() + TERM_GRACE_S;
+	run->deadline_s = sl_now_s() + TERM_GRACE_S;
 	sl_members_signal(&run->notifier.behalf, SIGTERM);
 	sl_members_signal(&run->notifier.behalf, SIGCONT);
 }
@@ -73,7 +66,7 @@ static void command_ended(struct sl_run *run, int status)
 	run->wait_status = status;
 	if (run->phase == SL_PHASE_RUNNING) {
 		run->phase = SL_PHASE_LINGERING;
-		run->deadline_s = sl_run_now_s() + LINGER_S;
+		run->deadline_s = sl_now_s() + LINGER_S;
 	}
 }
 
@@ -90,7 +83,7 @@ static bool is_job(void)
 static void wake_at_timeout(struct sl_run *run)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT};
-	double left_s = run->started_s + run->options->timeout_s - sl_run_now_s();
+	double left_s = run->started_s + run->options->timeout_s - sl_now_s();
 	struct itimerspec when = {0};
 	timer_t timer;
 
@@ -218,7 +211,7 @@ static void handle_signal(struct sl_run *run, const struct signalfd_siginfo *inf
 	if (sig == SIGCHLD)
 		return;
 	if (terminating && run->phase == SL_PHASE_LINGERING)
-		run->deadline_s = sl_run_now_s();
+		run->deadline_s = sl_now_s();
 	if (!sl_signal_is_ours(info))
 		return;
 	if (terminating)
@@ -242,7 +235,7 @@ static void limit_reached(struct sl_run *run)
 
 static void check_time(struct sl_run *run)
 {
-	double now_s = sl_run_now_s();
+	double now_s = sl_now_s();
 
 	if (run->options->timeout_s > 0 && now_s >= run->started_s + run->options->timeout_s &&
 	    run->phase == SL_PHASE_RUNNING) {
@@ -262,7 +255,7 @@ static void check_time(struct sl_run *run)
 /* Milliseconds to the next thing to do by itself, or -1. */
 static int wait_ms(const struct sl_run *run)
 {
-	double now_s = sl_run_now_s(), next_s = 0;
+	double now_s = sl_now_s(), next_s = 0;
 
 	if (run->look_again)
 		next_s = now_s + LOOK_AGAIN_S;

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 
@@ -128,18 +129,10 @@ static char *join_argv(json_t *argv)
 	return sl_strbuf_detach(&out);
 }
 
-static time_t seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static int read_info(int fd, const char *name, struct sl_sandbox_info *ret, struct sl_error *err)
 {
 	SL_STRBUF text = SL_STRBUF_INIT;
-	time_t end = seconds() + REPLY_TIMEOUT_S;
+	double end_s = sl_now_s() + REPLY_TIMEOUT_S;
 	char part[4096];
 	json_t *object;
 	char *ascii;
@@ -147,7 +140,7 @@ static int read_info(int fd, const char *name, struct sl_sandbox_info *ret, stru
 
 	/* Anybody of the same user may be the other end, a sandboxed command among them: one that sends a
 	 * byte now and then must not hold us. */
-	while ((n = recv(fd, part, sizeof(part), 0)) > 0 && text.len < REPLY_BYTES_MAX && seconds() <= end)
+	while ((n = recv(fd, part, sizeof(part), 0)) > 0 && text.len < REPLY_BYTES_MAX && sl_now_s() <= end_s)
 		sl_strbuf_add(&text, part, (size_t)n);
 	if (n > 0)
 		return sl_error_set(err, ETIMEDOUT, "the sandbox %s does not come to an end of its answer",

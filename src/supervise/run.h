@@ -56,8 +56,6 @@ struct sl_run {
 	bool watch_listener;   /* no notifier yet: start it when the first notification comes */
 };
 
-double sl_run_now_s(void);
-
 /* Make the killer with the directories of this run. 0 or -errno with err (may be NULL) set. */
 int sl_run_killer(struct sl_run *run, struct sl_error *err);
 

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "kernel/landlock.h"
 #include "kernel/own-fd.h"
@@ -369,7 +370,7 @@ static void tear_down(struct sl_run *run)
 	sl_killer_stop(&run->killer);
 	run->child.listener_fd = sl_close(run->child.listener_fd);
 	sl_child_release(&run->child);
-	run->outcome->elapsed_s = sl_run_now_s() - run->started_s;
+	run->outcome->elapsed_s = sl_now_s() - run->started_s;
 	sl_status_end(run->options->status_fd, run->outcome, run->err);
 	sl_control_release(&run->control);
 	sl_notifier_release(&run->notifier);
@@ -388,7 +389,7 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	    .signals = SL_SIGNALS_INIT,
 	    .killer = SL_KILLER_INIT,
 	    .control = SL_CONTROL_INIT,
-	    .started_s = sl_run_now_s(),
+	    .started_s = sl_now_s(),
 	};
 
 	run.started_cpu_s = children_cpu_s();

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "kernel/usage.h"
@@ -28,14 +29,6 @@
 #define LOOK_MIN_S   0.002
 #define HOLD_AGAIN_S 0.005 /* threads that wake up while the others are held */
 #define PASSES_MAX   4
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double cpu_s_of(pid_t pid)
 {
@@ -67,7 +60,7 @@ void sl_throttle_init(struct sl_throttle *t, int64_t percent, const struct sl_be
 	t->who = who;
 	t->cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 	t->total_s = children_cpu_s();
-	t->begun_s = now_s();
+	t->begun_s = sl_now_s();
 	t->next_s = t->begun_s + PERIOD_S / t->cpus * SL_MIN(t->share, 1.0);
 }
 
@@ -235,10 +228,10 @@ void sl_throttle_tick(struct sl_throttle *t, double at_s)
 		return;
 	t->used_s += measure(t);
 	right_s = t->begun_s + t->used_s / t->share; /* when the share is right again */
-	at_s = now_s();
+	at_s = sl_now_s();
 	if (t->used_s >= t->share * PERIOD_S && at_s < right_s) {
 		hold_all(t);
-		t->next_s = SL_MIN(right_s, now_s() + HOLD_AGAIN_S);
+		t->next_s = SL_MIN(right_s, sl_now_s() + HOLD_AGAIN_S);
 		return;
 	}
 	if (t->holding || at_s >= t->begun_s + PERIOD_S) {
