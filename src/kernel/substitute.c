@@ -1,14 +1,19 @@
 /*
  * substitute.c - see substitute.h. The order, and why:
  *
- *   SEIZE, INTERRUPT      while the caller waits in the notification. It sleeps so that only fatal signals
- * wake it (WAIT_KILLABLE_RECV), or, before Linux 5.19, wakes at once and gives the notification up. answer
- * ERESTARTNOINTR the call is skipped; on its way to user mode the caller meets the trap. If anything goes
- * wrong from here on, detaching is enough: the kernel itself restarts the call. registers, mask       saved;
- * every signal is blocked. At this stop the kernel has yet to look for signals. SYSCALL, SYSCALL      from
- * the `syscall` instruction to its entry and its exit, in between the notification of the substituted call. A
- * signal that cannot be blocked shows instead of the entry. registers, mask       restored, with the result.
- *   DETACH
+ * - SEIZE and INTERRUPT while the caller waits in the notification. It sleeps so that only fatal signals
+ *   wake it (WAIT_KILLABLE_RECV), or, before Linux 5.19, wakes at once and gives the notification up.
+ *
+ * - The answer ERESTARTNOINTR: the call is skipped; on its way to user mode the caller meets the trap. If
+ *   anything goes wrong from here on, detaching is enough: the kernel itself restarts the call.
+ *
+ * - Registers and mask are saved; every signal is blocked. At this stop the kernel has yet to look for
+ *   signals.
+ *
+ * - SYSCALL twice: from the `syscall` instruction to its entry and to its exit, in between the
+ *   notification of the substituted call. A signal that cannot be blocked shows instead of the entry.
+ *
+ * - Registers and mask are restored, with the result; DETACH.
  */
 #include "kernel/substitute.h"
 
@@ -33,6 +38,7 @@
 #include "base/strbuf.h"
 #include "kernel/seccomp.h"
 #include "kernel/tracee.h"
+#include "kernel/usage.h"
 
 /* The kernel's, not for user space, which never sees them. */
 #define ERESTARTSYS	      512
@@ -328,23 +334,9 @@ pid_t sl_substitute_tid(const struct sl_substitution *s)
 /* Where the first thread's stack begins, which tells images apart; 0 where it cannot be seen. */
 static uint64_t stack_start(pid_t tid)
 {
-	char name[40], text[1024] = "";
-	const char *at;
 	uint64_t value = 0;
-	ssize_t n;
-	SL_CLOSE int fd = -EBADF;
 
-	snprintf(name, sizeof(name), "/proc/%d/stat", (int)tid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return 0;
-	at = strrchr(text, ')'); /* the name may have anything in it; field 2 */
-	for (int field = 2; at && field < STAT_FIELD_STACK; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		value = strtoull(at, NULL, 10);
-	return value;
+	return sl_usage_field(tid, STAT_FIELD_STACK, &value) < 0 ? 0 : value;
 }
 
 /* Below the red zone of the first thread's stack only signal handlers write, and there are none now. Other

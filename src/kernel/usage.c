@@ -45,20 +45,49 @@ static ssize_t read_of(pid_t pid, const char *name, char text[TEXT_SIZE])
 	return read_proc(path, text);
 }
 
-int sl_usage_stat(pid_t pid, struct sl_usage_stat *ret)
+/* The line of a process from field 3, its state, on: the name before it, which can hold anything, ends with
+ * the last ')'. In text. 0, -ESRCH, -EPROTO, -errno. */
+static int read_stat(pid_t pid, char text[TEXT_SIZE], char **ret_state)
 {
-	char text[TEXT_SIZE], *at;
 	ssize_t n = read_of(pid, "stat", text);
-	uint64_t fields[23] = {
-	    0}; /* by the numbers of proc(5); the name, which can hold anything, ends with the last ')' */
+	char *at;
 
 	if (n <= 0)
 		return n < 0 ? (int)n : -ESRCH;
 	at = strrchr(text, ')');
 	if (!at || strlen(at) < 4)
 		return -EPROTO;
-	ret->state = at[2];
-	at += 3;
+	*ret_state = at + 2;
+	return 0;
+}
+
+int sl_usage_field(pid_t pid, unsigned int field, uint64_t *ret)
+{
+	char text[TEXT_SIZE], *at;
+	int r = read_stat(pid, text, &at);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 3; at && i < field; i++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	if (!at)
+		return -EPROTO;
+	*ret = strtoull(at, NULL, 10);
+	return 0;
+}
+
+int sl_usage_stat(pid_t pid, struct sl_usage_stat *ret)
+{
+	char text[TEXT_SIZE], *at;
+	uint64_t fields[23] = {0}; /* by the numbers of proc(5) */
+	int r = read_stat(pid, text, &at);
+
+	if (r < 0)
+		return r;
+	ret->state = *at;
+	at++;
 	for (size_t i = 4; i < SL_ARRAY_LEN(fields); i++)
 		fields[i] = strtoull(at, &at, 10); /* the negative ones among them are of no interest */
 	ret->ppid = (pid_t)fields[4];

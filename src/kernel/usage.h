@@ -23,6 +23,9 @@ struct sl_usage_stat {
 /* A thread's or process's own line. 0, -ESRCH, -errno. */
 int sl_usage_stat(pid_t pid, struct sl_usage_stat *ret);
 
+/* One number of that line by its field in proc(5), from 4 on. 0, -ESRCH, -EPROTO, -errno. */
+int sl_usage_field(pid_t pid, unsigned int field, uint64_t *ret);
+
 /* From /proc/PID/status, in bytes. Zero where the process has no memory (any more). */
 struct sl_usage_peak {
 	int64_t data_bytes;	/* private and writable, as RLIMIT_DATA counts it; now */

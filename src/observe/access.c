@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/path.h"
+#include "kernel/usage.h"
 #include "observe/event.h"
 
 #define TTY_CONTROLLING makedev(5, 0)
@@ -87,7 +88,7 @@ static bool has_terminal(pid_t tid)
 {
 	uint64_t number;
 
-	return sl_process_field(tid, PROCESS_TTY, &number) < 0 || number;
+	return sl_usage_field(tid, PROCESS_TTY, &number) < 0 || number;
 }
 
 /* Terminals: whatever they are opened for, every libc asks for their settings (TCGETS), which Landlock counts as a

@@ -156,9 +156,6 @@ const char *sl_event_name(struct sl_event *e, const char *path, bool *is_dir);
 /* Is the path in the private temporary directory? */
 bool sl_event_in_tmp(const struct sl_event *e, const char *path);
 
-/* A numeric field of /proc/PID/stat by its number in proc(5), from 4 on. 0 or -errno (paths.c). */
-int sl_process_field(pid_t pid, int field, uint64_t *ret);
-
 /* The caller's identity (permission.c): find out whether it differs from ours. */
 void sl_event_identify(struct sl_event *e);
 void sl_event_setid(struct sl_event *e);

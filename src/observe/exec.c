@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "kernel/mappings.h"
 #include "kernel/own-fd.h"
+#include "kernel/usage.h"
 #include "observe/event.h"
 
 #define HEADER_BYTES   4096
@@ -207,7 +208,7 @@ static uint64_t image_stack(pid_t pid)
 {
 	uint64_t stack = 0;
 
-	sl_process_field(pid, PROCESS_STACK, &stack);
+	sl_usage_field(pid, PROCESS_STACK, &stack);
 	return stack;
 }
 

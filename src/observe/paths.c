@@ -121,24 +121,3 @@ const char *sl_event_name(struct sl_event *e, const char *path, bool *is_dir)
 	}
 	return path;
 }
-
-int sl_process_field(pid_t pid, int field, uint64_t *ret)
-{
-	char path[64], text[2048], *at;
-	SL_CLOSE int fd = -EBADF;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	at = strrchr(text, ')'); /* the end of field 2, which may hold anything */
-	for (int i = 2; at && i < field; i++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return -EPROTO;
-	*ret = strtoull(at, NULL, 10);
-	return 0;
-}
