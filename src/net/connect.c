@@ -96,20 +96,10 @@ static int connected(struct connecting *k)
 	return 0;
 }
 
-static int64_t send_timeout_us(int fd)
-{
-	struct timeval t = {0};
-	socklen_t size = sizeof(t);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, &size) < 0)
-		return 0;
-	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
-}
-
 /* Wait as the caller would. */
 static int64_t connect_waiting(struct connecting *k)
 {
-	int64_t timeout_us = send_timeout_us(k->c.fd);
+	int64_t timeout_us = sl_wait_send_timeout_us(k->c.fd);
 	struct sl_wait w;
 	int r;
 

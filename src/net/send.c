@@ -247,20 +247,10 @@ static ssize_t send_piece(struct sending *s, int more_flags)
 	return n < 0 ? -errno : n;
 }
 
-static int64_t send_timeout_us(int fd)
-{
-	struct timeval t = {0};
-	socklen_t size = sizeof(t);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, &size) < 0)
-		return 0;
-	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
-}
-
 /* In a worker: send the piece as long as the caller would wait. */
 static ssize_t send_waiting(struct sending *s)
 {
-	int64_t timeout_us = send_timeout_us(s->c.fd);
+	int64_t timeout_us = sl_wait_send_timeout_us(s->c.fd);
 	struct sl_wait w;
 	ssize_t n;
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -164,6 +165,16 @@ static void set_timer(long each_ns)
 		has_timer = true;
 	}
 	timer_settime(timer, 0, &spec, NULL);
+}
+
+int64_t sl_wait_send_timeout_us(int fd)
+{
+	struct timeval t = {0};
+	socklen_t size = sizeof(t);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, &size) < 0)
+		return 0;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
 }
 
 void sl_wait_begin(struct sl_wait *w, struct sl_workers *workers, int listener, uint64_t id, pid_t tid,

@@ -37,6 +37,9 @@ struct sl_wait {
 	unsigned int seen;     /* how often a signal was pending */
 };
 
+/* How long a socket waits for what is sent, or for a connection (SO_SNDTIMEO); 0: for ever. */
+int64_t sl_wait_send_timeout_us(int fd);
+
 /* In a worker. timeout_us: of the socket, 0: none. */
 void sl_wait_begin(struct sl_wait *w, struct sl_workers *workers, int listener, uint64_t id, pid_t tid,
 		   int64_t timeout_us);
