@@ -14,6 +14,7 @@
 #include "kernel/own-path.h"
 #include "policy/net-rules.h"
 #include "profile/check.h"
+#include "profile/destination.h"
 #include "profile/keys.h"
 
 #define ALL_PORTS ((struct sl_net_ports){0, UINT16_MAX})
@@ -47,14 +48,11 @@ static void unite_ports(struct sl_net_ports *ports, size_t *count)
 	*count = kept;
 }
 
-/* "80,90-95" or "*". */
-static bool parse_ports(const char *text, struct sl_net_ports **ports, size_t *count)
+/* Add the ports and ranges of a list. */
+static void add_list(const struct sl_list *list, struct sl_net_ports **ports, size_t *count)
 {
-	struct sl_list list = {0};
-	bool good = !sl_ports_add(&list, text, 0);
-
-	for (size_t i = 0; good && i < list.len; i++) {
-		const char *item = list.items[i].text, *dash = strchr(item, '-');
+	for (size_t i = 0; i < list->len; i++) {
+		const char *item = list->items[i].text, *dash = strchr(item, '-');
 		struct sl_net_ports range = ALL_PORTS;
 
 		if (strcmp(item, "*") != 0) {
@@ -63,91 +61,33 @@ static bool parse_ports(const char *text, struct sl_net_ports **ports, size_t *c
 		}
 		add_ports(ports, count, range);
 	}
-	sl_list_release(&list);
 	unite_ports(*ports, count);
+}
+
+/* "80,90-95" or "*". */
+static bool parse_ports(const char *text, struct sl_net_ports **ports, size_t *count)
+{
+	struct sl_list list = {0};
+	bool good = !sl_ports_add(&list, text, 0);
+
+	if (good)
+		add_list(&list, ports, count);
+	sl_list_release(&list);
 	return good;
-}
-
-/* "192.0.2.0/24", "2001:db8::1". */
-static bool parse_network(const char *text, struct sl_net_rule *rule)
-{
-	const char *slash = strchr(text, '/');
-	SL_FREE char *host = sl_xstrndup(text, slash ? (size_t)(slash - text) : strlen(text));
-	unsigned long prefix = slash ? strtoul(slash + 1, NULL, 10) : 128;
-	struct in_addr address;
-
-	if (inet_pton(AF_INET, host, &address) == 1) {
-		rule->address = sl_net_fold4(address);
-		rule->prefix = (uint8_t)(slash ? 96 + SL_MIN(prefix, 32UL) : 128);
-	} else if (inet_pton(AF_INET6, host, &rule->address) == 1) {
-		rule->prefix = (uint8_t)SL_MIN(prefix, 128UL);
-	} else {
-		return false;
-	}
-	rule->target = SL_NET_NETWORK;
-	return true;
-}
-
-static void parse_target(const char *target, struct sl_net_rule *rule)
-{
-	size_t len = strlen(target);
-
-	if (!*target || !strcmp(target, "*")) {
-		rule->target = SL_NET_ANY;
-		return;
-	}
-	if (parse_network(target, rule))
-		return;
-	rule->target = SL_NET_HOST;
-	if (target[len - 1] == '.')
-		len--;
-	rule->host = sl_xstrndup(target, len);
-	for (char *c = rule->host; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-}
-
-static uint8_t parse_scheme(const char **text)
-{
-	static const struct {
-		const char *name;
-		uint8_t protocols;
-	} schemes[] = {{"tcp://", SL_NET_TCP}, {"udp://", SL_NET_UDP}, {"icmp://", SL_NET_ICMP}};
-
-	for (size_t i = 0; i < SL_ARRAY_LEN(schemes); i++)
-		if (!strncmp(*text, schemes[i].name, strlen(schemes[i].name))) {
-			*text += strlen(schemes[i].name);
-			return schemes[i].protocols;
-		}
-	return SL_NET_TCP | SL_NET_UDP;
 }
 
 static bool parse_rule(const char *text, struct sl_net_rule *rule)
 {
-	const char *at = text;
-	SL_FREE char *rest = NULL;
-	char *target, *ports = NULL, *end;
+	SL_CLEANUP(sl_destination_release) struct sl_destination d = {0};
+	bool good = sl_destination_parse(&d, text);
 
-	rule->protocols = parse_scheme(&at);
-	rest = sl_xstrdup(at);
-	target = rest;
-	if (rest[0] == '[') {
-		end = strchr(rest, ']');
-		if (!end)
-			return false;
-		target = rest + 1;
-		ports = end[1] == ':' ? end + 2 : NULL;
-		*end = '\0';
-	} else {
-		end = strchr(rest, ':');
-		if (end && !strchr(end + 1, ':')) {
-			*end = '\0';
-			ports = end + 1;
-		}
-	}
-	parse_target(target, rule);
-	if (!ports || !strcmp(ports, "*"))
-		return true;
-	return parse_ports(ports, &rule->ports, &rule->port_count);
+	rule->protocols = (uint8_t)d.protocols;
+	rule->target = d.any ? SL_NET_ANY : d.host ? SL_NET_HOST : SL_NET_NETWORK;
+	rule->address = d.address;
+	rule->prefix = (uint8_t)d.prefix;
+	rule->host = SL_TAKE_PTR(d.host);
+	add_list(&d.ports, &rule->ports, &rule->port_count);
+	return good;
 }
 
 static int fail(const struct sl_profile *p, const char *key, const struct sl_entry *e, struct sl_error *err)

@@ -16,12 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profile/destination.h"
 #include "profile/profile.h"
 
 enum sl_net_protocol {
-	SL_NET_TCP = 1 << 0,
-	SL_NET_UDP = 1 << 1,
-	SL_NET_ICMP = 1 << 2, /* has no ports */
+	SL_NET_TCP = SL_DESTINATION_TCP,
+	SL_NET_UDP = SL_DESTINATION_UDP,
+	SL_NET_ICMP = SL_DESTINATION_ICMP, /* has no ports */
 };
 
 enum sl_net_target {

@@ -42,7 +42,7 @@ static void parse_target(struct sl_destination *d, const char *target)
 		*c = (char)tolower((unsigned char)*c);
 }
 
-void sl_destination_parse(struct sl_destination *ret, const char *text)
+bool sl_destination_parse(struct sl_destination *ret, const char *text)
 {
 	static const struct {
 		const char *prefix;
@@ -64,9 +64,10 @@ void sl_destination_parse(struct sl_destination *ret, const char *text)
 	if (*target == '[') {
 		char *end = strchr(target++, ']');
 
-		ports = end && end[1] == ':' ? end + 2 : NULL;
-		if (end)
-			*end = '\0';
+		if (!end)
+			return false;
+		ports = end[1] == ':' ? end + 2 : NULL;
+		*end = '\0';
 	} else {
 		char *colon = strchr(target, ':');
 
@@ -76,8 +77,7 @@ void sl_destination_parse(struct sl_destination *ret, const char *text)
 		}
 	}
 	parse_target(ret, target);
-	if (ports && strcmp(ports, "*") != 0)
-		(void)sl_ports_add(&ret->ports, ports, 0);
+	return !ports || !strcmp(ports, "*") || !sl_ports_add(&ret->ports, ports, 0);
 }
 
 void sl_destination_release(struct sl_destination *d)

@@ -22,8 +22,9 @@ struct sl_destination {
 	struct sl_list ports; /* "N", "LO-HI"; none: every port */
 };
 
-/* text must be what sl_check_destination() takes. Release it afterwards. */
-void sl_destination_parse(struct sl_destination *ret, const char *text);
+/* Take apart what sl_check_destination() takes. False where its brackets or ports are none; never less than a
+ * text says. Release it afterwards, whatever is returned. */
+bool sl_destination_parse(struct sl_destination *ret, const char *text);
 void sl_destination_release(struct sl_destination *d);
 
 /* Does wide hold everything that narrow holds? */
