@@ -405,3 +405,35 @@ const char *sl_call_name(int nr)
 	}
 	return name;
 }
+
+bool sl_op_changes_names(enum sl_op op)
+{
+	switch (op) {
+	case SL_OP_MKDIR:
+	case SL_OP_MKNOD:
+	case SL_OP_LINK:
+	case SL_OP_SYMLINK:
+	case SL_OP_UNLINK:
+	case SL_OP_RMDIR:
+	case SL_OP_RENAME:
+	case SL_OP_TRUNCATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool sl_op_is_attribute(enum sl_op op)
+{
+	switch (op) {
+	case SL_OP_CHMOD:
+	case SL_OP_CHOWN:
+	case SL_OP_UTIMES:
+	case SL_OP_SETXATTR:
+	case SL_OP_REMOVEXATTR:
+	case SL_OP_INODE_FLAGS:
+		return true;
+	default:
+		return false;
+	}
+}

@@ -100,6 +100,12 @@ bool sl_call_is_known(int nr);
  * what switches signals of an open file is SL_OP_ASYNC. */
 enum sl_op sl_call_op(const struct sl_call *call, const uint64_t args[6]);
 
+/* Does the op make, remove or change names, or cut a file, all of which Landlock judges? */
+bool sl_op_changes_names(enum sl_op op);
+
+/* Does the op change attributes, which Landlock does not judge? */
+bool sl_op_is_attribute(enum sl_op op);
+
 /* A name to its number on this architecture, also for calls without a row. -ENOENT when unknown; -ENOSYS for a call
  * that only other architectures have. */
 int sl_call_number(const char *name);

@@ -68,22 +68,7 @@ static uint32_t supervised(const struct sl_filter_plan *plan, int error)
 /* Calls that Landlock refuses beside a denied path, and the supervisor may do. */
 static bool is_done_beside(enum sl_op op)
 {
-	switch (op) {
-	case SL_OP_OPEN:
-	case SL_OP_OPENAT2:
-	case SL_OP_CREAT:
-	case SL_OP_MKDIR:
-	case SL_OP_MKNOD:
-	case SL_OP_LINK:
-	case SL_OP_SYMLINK:
-	case SL_OP_UNLINK:
-	case SL_OP_RMDIR:
-	case SL_OP_RENAME:
-	case SL_OP_TRUNCATE:
-		return true;
-	default:
-		return false;
-	}
+	return op == SL_OP_OPEN || op == SL_OP_OPENAT2 || op == SL_OP_CREAT || sl_op_changes_names(op);
 }
 
 /* A call that is allowed, and seen where its op is recorded or where it may be done on behalf. */

@@ -42,6 +42,7 @@ bool sl_behalf_proc_is_ours(void)
 void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)
 {
 	const struct sl_call *call = sl_call_by_nr(n->data.nr);
+	enum sl_op op;
 
 	if (!call || !sl_behalf_proc_is_ours()) {
 		sl_notif_error(listener, n->id, EPERM);
@@ -49,15 +50,12 @@ void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct secc
 	}
 	if (sl_behalf_beside(b, listener, n, call))
 		return;
-	switch (sl_call_op(call, (const uint64_t *)n->data.args)) {
-	case SL_OP_CHMOD:
-	case SL_OP_CHOWN:
-	case SL_OP_UTIMES:
-	case SL_OP_SETXATTR:
-	case SL_OP_REMOVEXATTR:
-	case SL_OP_INODE_FLAGS:
+	op = sl_call_op(call, (const uint64_t *)n->data.args);
+	if (sl_op_is_attribute(op)) {
 		sl_behalf_attribute(b, listener, n, call);
 		return;
+	}
+	switch (op) {
 	case SL_OP_PROCESS:
 		sl_behalf_process(b, listener, n, call);
 		return;

@@ -59,17 +59,18 @@ static bool is_for_net(const struct sl_notifier *n, enum sl_op op)
 static enum route route(const struct sl_notifier *n, const struct seccomp_notif *notif)
 {
 	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
-	uint64_t args[6];
+	enum sl_op op;
 
 	if (!n->behalf.policy)
 		return ROUTE_CONTINUE;
-	if (call && is_for_net(n, sl_call_op(call, (const uint64_t *)notif->data.args)))
-		return ROUTE_BEHALF;
 	if (!call)
 		return ROUTE_BEHALF;
-	for (size_t i = 0; i < SL_ARRAY_LEN(args); i++)
-		args[i] = notif->data.args[i];
-	switch (sl_call_op(call, args)) {
+	op = sl_call_op(call, (const uint64_t *)notif->data.args);
+	if (is_for_net(n, op))
+		return ROUTE_BEHALF;
+	if (op == SL_OP_CREAT || sl_op_changes_names(op))
+		return n->observer && !n->behalf.policy->deny.way_count ? ROUTE_CONTINUE : ROUTE_BEHALF;
+	switch (op) {
 	case SL_OP_FORK:
 		return ROUTE_FORK;
 	case SL_OP_EXIT:
@@ -77,17 +78,7 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 	case SL_OP_OPEN:
 	case SL_OP_OPENAT2:
 		return n->behalf.policy->self_rule_count || n->behalf.policy->deny.way_count ? ROUTE_BEHALF
-											      : ROUTE_CONTINUE;
-	case SL_OP_CREAT:
-	case SL_OP_MKDIR:
-	case SL_OP_MKNOD:
-	case SL_OP_LINK:
-	case SL_OP_SYMLINK:
-	case SL_OP_UNLINK:
-	case SL_OP_RMDIR:
-	case SL_OP_RENAME:
-	case SL_OP_TRUNCATE:
-		return n->observer && !n->behalf.policy->deny.way_count ? ROUTE_CONTINUE : ROUTE_BEHALF;
+											     : ROUTE_CONTINUE;
 	case SL_OP_EXEC:
 	case SL_OP_DEVICE_IOCTL:
 	case SL_OP_CHDIR:

@@ -112,31 +112,10 @@ static int read_open(struct sl_view_call *c)
 /* What the call is, as far as its registers and its open_how say. 0, or the -errno of the call. */
 static int classify(struct sl_view_call *c)
 {
-	switch (c->op) {
-	case SL_OP_OPEN:
-	case SL_OP_OPENAT2:
-	case SL_OP_CREAT:
+	if (c->op == SL_OP_OPEN || c->op == SL_OP_OPENAT2 || c->op == SL_OP_CREAT)
 		return read_open(c);
-	case SL_OP_MKDIR:
-	case SL_OP_MKNOD:
-	case SL_OP_LINK:
-	case SL_OP_SYMLINK:
-	case SL_OP_UNLINK:
-	case SL_OP_RMDIR:
-	case SL_OP_RENAME:
-	case SL_OP_TRUNCATE:
-	case SL_OP_CHMOD:
-	case SL_OP_CHOWN:
-	case SL_OP_UTIMES:
-	case SL_OP_SETXATTR:
-	case SL_OP_REMOVEXATTR:
-	case SL_OP_INODE_FLAGS:
-	case SL_OP_BIND:
-		c->changes = true;
-		return 0;
-	default:
-		return 0;
-	}
+	c->changes = sl_op_changes_names(c->op) || sl_op_is_attribute(c->op) || c->op == SL_OP_BIND;
+	return 0;
 }
 
 /* Who asks is who c->creds says. */
@@ -207,22 +186,6 @@ int sl_view_call_begin(struct sl_view_call *c, bool with_umask)
 
 /* ---- the way of a call ---- */
 
-/* What changes something and is not governed by Landlock may never be continued. */
-static bool must_be_performed(enum sl_op op)
-{
-	switch (op) {
-	case SL_OP_CHMOD:
-	case SL_OP_CHOWN:
-	case SL_OP_UTIMES:
-	case SL_OP_SETXATTR:
-	case SL_OP_REMOVEXATTR:
-	case SL_OP_INODE_FLAGS:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static int perform(struct sl_view_call *c)
 {
 	sl_view_handler *handler = (size_t)c->op < SL_ARRAY_LEN(handlers) ? handlers[c->op] : NULL;
@@ -230,7 +193,8 @@ static int perform(struct sl_view_call *c)
 	if (handler && (!sl_view_is_untouched(c->v) || c->changes || c->op == SL_OP_GETDENTS ||
 			(c->v->observer && sl_observer_met_fifo(c->v->observer))))
 		return handler(c);
-	return must_be_performed(c->op) ? -EPERM : SL_VIEW_CONTINUE;
+	/* What changes something and is not governed by Landlock may never be continued. */
+	return sl_op_is_attribute(c->op) ? -EPERM : SL_VIEW_CONTINUE;
 }
 
 static void answer(struct sl_view_call *c, int r)
