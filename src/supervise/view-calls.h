@@ -195,6 +195,12 @@ int sl_view_call_path(struct sl_view_call *c, int which);
 /* The context of the caller: root, identity, umask (read only where with_umask). 0 or -errno. */
 int sl_view_call_ctx(struct sl_view_call *c, bool with_umask);
 
+/* The flags argument of a call; 0 where it has none. */
+static inline unsigned int sl_view_flags_arg(const struct sl_view_call *c)
+{
+	return c->row->flags_arg == SL_NO_ARG ? 0 : (unsigned int)c->n->data.args[c->row->flags_arg];
+}
+
 /* Before the view is changed or asked: the context without a trail, and proof that the caller still waits. 0
  * or -errno. */
 int sl_view_call_begin(struct sl_view_call *c, bool with_umask);

@@ -48,14 +48,22 @@ static int find_name(struct sl_view_call *c, int which, struct sl_place *p)
 	return 0;
 }
 
+/* The same for a call about one name, which may be made then: *ret_at is the directory of the name. */
+static int begin_name(struct sl_view_call *c, int which, bool with_umask, struct sl_place *p,
+		      struct sl_view_file *ret_at)
+{
+	int r = find_name(c, which, p);
+
+	if (r == 0)
+		r = sl_view_call_begin(c, with_umask);
+	if (r == 0)
+		*ret_at = dir_of(c, p);
+	return r;
+}
+
 static mode_t mode_arg(const struct sl_view_call *c)
 {
 	return (mode_t)c->n->data.args[c->row->mode_arg];
-}
-
-static unsigned int flags_arg(const struct sl_view_call *c)
-{
-	return c->row->flags_arg == SL_NO_ARG ? 0 : (unsigned int)c->n->data.args[c->row->flags_arg];
 }
 
 int sl_view_do_mkdir(struct sl_view_call *c)
@@ -63,14 +71,9 @@ int sl_view_do_mkdir(struct sl_view_call *c)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	char last[LAST_SIZE];
 	struct sl_view_file at;
-	int r = find_name(c, 0, &p);
+	int r = begin_name(c, 0, true, &p, &at);
 
-	if (r == 0)
-		r = sl_view_call_begin(c, true);
-	if (r < 0)
-		return r;
-	at = dir_of(c, &p);
-	return sl_view_mkdirat(&c->ctx, &at, sl_view_last(&p.walk, last), mode_arg(c));
+	return r < 0 ? r : sl_view_mkdirat(&c->ctx, &at, sl_view_last(&p.walk, last), mode_arg(c));
 }
 
 int sl_view_do_mknod(struct sl_view_call *c)
@@ -78,14 +81,9 @@ int sl_view_do_mknod(struct sl_view_call *c)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	char last[LAST_SIZE];
 	struct sl_view_file at;
-	int r = find_name(c, 0, &p);
+	int r = begin_name(c, 0, true, &p, &at);
 
-	if (r == 0)
-		r = sl_view_call_begin(c, true);
-	if (r < 0)
-		return r;
-	at = dir_of(c, &p);
-	return sl_view_mknodat(&c->ctx, &at, sl_view_last(&p.walk, last), mode_arg(c));
+	return r < 0 ? r : sl_view_mknodat(&c->ctx, &at, sl_view_last(&p.walk, last), mode_arg(c));
 }
 
 int sl_view_do_symlink(struct sl_view_call *c)
@@ -94,30 +92,20 @@ int sl_view_do_symlink(struct sl_view_call *c)
 	char last[LAST_SIZE], target[PATH_MAX];
 	struct sl_view_file at;
 	ssize_t len = sl_tracee_read_string(c->tid, c->n->data.args[0], target, sizeof(target));
-	int r = len < 0 ? (int)len : find_name(c, 1, &p);
+	int r = len < 0 ? (int)len : begin_name(c, 1, true, &p, &at);
 
-	if (r == 0)
-		r = sl_view_call_begin(c, true);
-	if (r < 0)
-		return r;
-	at = dir_of(c, &p);
-	return sl_view_symlinkat(&c->ctx, target, &at, sl_view_last(&p.walk, last));
+	return r < 0 ? r : sl_view_symlinkat(&c->ctx, target, &at, sl_view_last(&p.walk, last));
 }
 
 int sl_view_do_unlink(struct sl_view_call *c)
 {
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
-	int flags = c->op == SL_OP_RMDIR ? AT_REMOVEDIR : (int)flags_arg(c);
+	int flags = c->op == SL_OP_RMDIR ? AT_REMOVEDIR : (int)sl_view_flags_arg(c);
 	char last[LAST_SIZE];
 	struct sl_view_file at;
-	int r = flags & ~AT_REMOVEDIR ? -EINVAL : find_name(c, 0, &p);
+	int r = flags & ~AT_REMOVEDIR ? -EINVAL : begin_name(c, 0, false, &p, &at);
 
-	if (r == 0)
-		r = sl_view_call_begin(c, false);
-	if (r < 0)
-		return r;
-	at = dir_of(c, &p);
-	return sl_view_unlinkat(&c->ctx, &at, sl_view_last(&p.walk, last), flags);
+	return r < 0 ? r : sl_view_unlinkat(&c->ctx, &at, sl_view_last(&p.walk, last), flags);
 }
 
 int sl_view_do_rename(struct sl_view_call *c)
@@ -144,7 +132,7 @@ int sl_view_do_rename(struct sl_view_call *c)
 	to_at = dir_of(c, &to);
 	c->existing_changed = true;
 	return sl_view_renameat2(&c->ctx, &from_at, sl_view_last(&from.walk, from_last), &to_at,
-				 sl_view_last(&to.walk, to_last), flags_arg(c));
+				 sl_view_last(&to.walk, to_last), sl_view_flags_arg(c));
 }
 
 /* Is the object one that stays real? */
@@ -157,7 +145,7 @@ int sl_view_do_link(struct sl_view_call *c)
 {
 	SL_CLEANUP(sl_place_release) struct sl_place from = SL_PLACE_INIT;
 	SL_CLEANUP(sl_place_release) struct sl_place to = SL_PLACE_INIT;
-	unsigned int flags = flags_arg(c);
+	unsigned int flags = sl_view_flags_arg(c);
 	char last[LAST_SIZE];
 	struct sl_view_file from_at, to_at;
 	int r, r2;

@@ -18,42 +18,12 @@ static int write_stat(const struct sl_view_call *c, uint64_t addr, const struct 
 	return sl_tracee_write(c->tid, addr, st, sizeof(*st));
 }
 
-static struct statx_timestamp timestamp(const struct timespec *t)
+static int write_statx(const struct sl_view_call *c, struct sl_vnode *n)
 {
-	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
-}
-
-/* The object's own statx, what the view shows over it. */
-static int write_statx(const struct sl_view_call *c, struct sl_vnode *n, const struct stat *st)
-{
-	SL_CLOSE int fd = sl_vnode_attr_fd(n);
 	struct statx x = {0};
+	int r = sl_vnode_statx(n, 0, (unsigned int)c->n->data.args[3] | STATX_BASIC_STATS, &x);
 
-	if (fd < 0)
-		return fd;
-	if (syscall(__NR_statx, fd, "", AT_EMPTY_PATH, (unsigned int)c->n->data.args[3] | STATX_BASIC_STATS,
-		    &x) < 0)
-		return -errno;
-	x.stx_nlink = (uint32_t)st->st_nlink;
-	x.stx_uid = st->st_uid;
-	x.stx_gid = st->st_gid;
-	x.stx_mode = (uint16_t)st->st_mode;
-	x.stx_ino = st->st_ino;
-	x.stx_size = (uint64_t)st->st_size;
-	x.stx_blocks = (uint64_t)st->st_blocks;
-	x.stx_atime = timestamp(&st->st_atim);
-	x.stx_mtime = timestamp(&st->st_mtim);
-	x.stx_ctime = timestamp(&st->st_ctim);
-	x.stx_rdev_major = major(st->st_rdev);
-	x.stx_rdev_minor = minor(st->st_rdev);
-	x.stx_dev_major = major(st->st_dev);
-	x.stx_dev_minor = minor(st->st_dev);
-	return sl_tracee_write(c->tid, c->n->data.args[4], &x, sizeof(x));
-}
-
-static unsigned int flags_arg(const struct sl_view_call *c)
-{
-	return c->row->flags_arg == SL_NO_ARG ? 0 : (unsigned int)c->n->data.args[c->row->flags_arg];
+	return r < 0 ? r : sl_tracee_write(c->tid, c->n->data.args[4], &x, sizeof(x));
 }
 
 /* The object that a reading call is about. 0; or what to answer: SL_VIEW_CONTINUE where the caller finds the
@@ -81,17 +51,17 @@ int sl_view_do_stat(struct sl_view_call *c)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	bool is_statx = c->n->data.nr == __NR_statx;
 	struct stat st;
-	int r = find_object(c, flags_arg(c), &p), arg;
+	int r = find_object(c, sl_view_flags_arg(c), &p), arg;
 
 	if (r == 0)
 		r = sl_view_call_begin(c, false);
 	if (r < 0)
 		return r;
+	if (is_statx)
+		return write_statx(c, p.walk.node);
 	r = sl_vnode_stat(p.walk.node, &st);
 	if (r < 0)
 		return r;
-	if (is_statx)
-		return write_statx(c, p.walk.node, &st);
 	arg = c->row->path_arg == SL_NO_ARG ? 1 : c->row->path_arg + 1;
 	return write_stat(c, c->n->data.args[arg], &st);
 }
@@ -120,7 +90,7 @@ static int real_identity(struct sl_view_call *c)
 int sl_view_do_access(struct sl_view_call *c)
 {
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
-	unsigned int flags = flags_arg(c);
+	unsigned int flags = sl_view_flags_arg(c);
 	int mode = (int)c->n->data.args[c->row->mode_arg], r;
 	struct sl_view_file at;
 

@@ -27,19 +27,13 @@ static struct statx_timestamp statx_time(const struct timespec *t)
 	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
 }
 
-int sl_view_statx(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
-		  unsigned int mask, struct statx *ret)
+int sl_vnode_statx(struct sl_vnode *n, int sync, unsigned int mask, struct statx *ret)
 {
-	int sync = flags & (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC);
-	SL_VNODE *n = NULL;
 	SL_CLOSE int fd = -EBADF;
 	struct stat st;
-	int r;
+	int r = sl_vnode_stat(n, &st);
 
-	if (sync == (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC) || mask & STATX__RESERVED)
-		return -EINVAL;
-	r = sl_vwalk_object(c, at, path, flags & ~(sync | AT_NO_AUTOMOUNT), &n);
-	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
+	if (r < 0)
 		return r;
 	fd = sl_vnode_attr_fd(n);
 	if (fd < 0)
@@ -61,6 +55,19 @@ int sl_view_statx(const struct sl_view_ctx *c, struct sl_view_file *at, const ch
 	ret->stx_mtime = statx_time(&st.st_mtim);
 	ret->stx_ctime = statx_time(&st.st_ctim);
 	return 0;
+}
+
+int sl_view_statx(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,
+		  unsigned int mask, struct statx *ret)
+{
+	int sync = flags & (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC);
+	SL_VNODE *n = NULL;
+	int r;
+
+	if (sync == (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC) || mask & STATX__RESERVED)
+		return -EINVAL;
+	r = sl_vwalk_object(c, at, path, flags & ~(sync | AT_NO_AUTOMOUNT), &n);
+	return r < 0 ? r : sl_vnode_statx(n, sync, mask, ret);
 }
 
 int sl_view_statfs(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, int flags,

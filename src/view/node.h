@@ -128,17 +128,10 @@ void sl_vnode_set_object(struct sl_vnode *n, uint32_t obj);
  * the caller; NULL. */
 struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, const char *lower);
 
-/* The node of a lower file by its numbers, not used by the caller; NULL. */
-struct sl_vnode *sl_vnode_of_lower(const struct sl_view *v, dev_t dev, ino_t ino);
-
 /* The node that stands for what the lower has at a path below its root ("" is the root; no "." or ".."; no
  * symbolic link is followed), under whatever name the view has it now; what the view removed has no link.
  * Used once by the caller. -errno. */
 int sl_vnode_at_lower(struct sl_view *v, const char *path, struct sl_vnode **ret);
-
-/* A name of an object in the view: dir, not used by the caller, and the entry's name. False where it has none
- * that the view gave. */
-bool sl_vnode_any_name(const struct sl_vnode *n, struct sl_vnode **ret_dir, const char **ret_name);
 
 /* A name of the lower's, which the view hides without counting as a change. dir has a lower. */
 void sl_vnode_hide(struct sl_vnode *dir, const char *name);
@@ -154,6 +147,8 @@ int sl_vnode_attr_fd(struct sl_vnode *n);
 
 /* As the view shows it. -errno. */
 int sl_vnode_stat(struct sl_vnode *n, struct stat *ret);
+/* statx(2): mask is STATX_*, sync AT_STATX_*SYNC or 0. */
+int sl_vnode_statx(struct sl_vnode *n, int sync, unsigned int mask, struct statx *ret);
 
 /* Number of names (of a directory: as st_nlink has it). */
 unsigned int sl_vnode_links(const struct sl_vnode *n);
