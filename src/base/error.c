@@ -31,20 +31,3 @@ int sl_error_errno(struct sl_error *err, int code, const char *fmt, ...)
 	snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerror(code));
 	return -code;
 }
-
-int sl_error_context(struct sl_error *err, const char *fmt, ...)
-{
-	char old[sizeof(err->text)];
-	va_list ap;
-	size_t len;
-
-	if (!err)
-		return -EINVAL;
-	memcpy(old, err->text, sizeof(old));
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	len = strlen(err->text);
-	snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
-	return -err->code;
-}

@@ -21,7 +21,4 @@ int sl_error_set(struct sl_error *err, int code, const char *fmt, ...) SL_PRINTF
 /* The same with ": strerror(code)" appended. Returns -code. */
 int sl_error_errno(struct sl_error *err, int code, const char *fmt, ...) SL_PRINTF(3, 4);
 
-/* Put "context: " in front of a text that is there. Returns -err->code (or -EINVAL for NULL). */
-int sl_error_context(struct sl_error *err, const char *fmt, ...) SL_PRINTF(2, 3);
-
 #endif

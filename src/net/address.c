@@ -77,24 +77,3 @@ void sl_address_abstract(struct sl_strbuf *out, const struct sl_address *a)
 			sl_strbuf_addch(out, (char)c);
 	}
 }
-
-void sl_address_text(struct sl_strbuf *out, const struct sl_address *a)
-{
-	char text[INET6_ADDRSTRLEN], path[sizeof(a->local.sun_path) + 1];
-	struct in6_addr folded;
-	uint16_t port;
-
-	if (sl_address_fold(a, &folded, &port)) {
-		bool is_4 = sl_net_is_4(&folded);
-
-		inet_ntop(is_4 ? AF_INET : AF_INET6, folded.s6_addr + (is_4 ? 12 : 0), text, sizeof(text));
-		sl_strbuf_addf(out, is_4 ? "%s:%u" : "[%s]:%u", text, port);
-	} else if (sl_address_family(a) == AF_UNIX && sl_address_local(a) == SL_LOCAL_PATH) {
-		sl_address_path(a, path);
-		sl_escape(out, path, strlen(path));
-	} else if (sl_address_family(a) == AF_UNIX && sl_address_local(a) == SL_LOCAL_ABSTRACT) {
-		sl_address_abstract(out, a);
-	} else {
-		sl_strbuf_addf(out, "family %d", sl_address_family(a));
-	}
-}

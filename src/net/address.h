@@ -51,7 +51,4 @@ void sl_address_path(const struct sl_address *a,
  * no ASCII. */
 void sl_address_abstract(struct sl_strbuf *out, const struct sl_address *a);
 
-/* Append the address for people: "192.0.2.1:80", "[::1]:80", "/run/x", "@name". */
-void sl_address_text(struct sl_strbuf *out, const struct sl_address *a);
-
 #endif

@@ -132,20 +132,6 @@ struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, c
 	return NULL;
 }
 
-struct sl_vnode *sl_vnode_of_lower(const struct sl_view *v, dev_t dev, ino_t ino)
-{
-	return sl_vnode_find(v, &(struct stat){.st_dev = dev, .st_ino = ino, .st_mode = S_IFREG}, NULL);
-}
-
-bool sl_vnode_any_name(const struct sl_vnode *n, struct sl_vnode **ret_dir, const char **ret_name)
-{
-	if (!n->self || n->self->clean)
-		return false;
-	*ret_dir = n->self->dir;
-	*ret_name = n->self->name;
-	return true;
-}
-
 struct sl_vnode *sl_vnode_of_object(const struct sl_view *v, uint32_t obj)
 {
 	size_t page = obj / SL_VOBJ_PAGE;
