@@ -63,14 +63,6 @@ static int dir(void)
 	return must(open(directory, O_PATH | O_DIRECTORY));
 }
 
-static const char *proc_fd(int fd)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "/proc/self/fd/%d", fd);
-	return text;
-}
-
 /* A symbolic link to the file in a directory where the program may make one. */
 static const char *link_to(void)
 {
@@ -94,7 +86,7 @@ static long m_chmod_link(void)
 
 static long m_chmod_proc(void)
 {
-	return chmod(proc_fd(opath()), 0700);
+	return chmod(attack_proc_fd(opath(), ""), 0700);
 }
 
 static long m_chmod_root(void)
@@ -285,7 +277,7 @@ static long x_setat_empty(void)
 
 static long x_set_proc(void)
 {
-	return setxattr(proc_fd(opath()), "user.attack", "x", 1, 0);
+	return setxattr(attack_proc_fd(opath(), ""), "user.attack", "x", 1, 0);
 }
 
 /* An access control list: of the owner, the group and all, as the mode says it (version 2, entries of 8 bytes). */

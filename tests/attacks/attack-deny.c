@@ -25,41 +25,6 @@
 #define RACE_ROUNDS 3000
 #define MARK	    'S' /* what denied files begin with, and nothing else */
 
-static int must_open(const char *path, int flags)
-{
-	int fd = open(path, flags);
-
-	if (fd < 0)
-		attack_die(path);
-	return fd;
-}
-
-static const char *proc_fd(int fd, const char *rest)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "/proc/self/fd/%d%s", fd, rest);
-	return text;
-}
-
-static const char *rooted(const char *prefix, const char *relative)
-{
-	static char text[4300];
-	char here[4096];
-
-	if (!getcwd(here, sizeof(here)))
-		attack_die("getcwd");
-	snprintf(text, sizeof(text), "%s%s/%s", prefix, here, relative);
-	return text;
-}
-
-static long open2(int dirfd, const char *path, unsigned long long flags, unsigned long long resolve)
-{
-	struct open_how how = {.flags = flags, .mode = flags & O_CREAT ? 0600 : 0, .resolve = resolve};
-
-	return syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-}
-
 static long byte_of(long fd)
 {
 	char byte = 0;
@@ -77,7 +42,7 @@ static long r_open(void)
 }
 static long r_openat2(void)
 {
-	return byte_of(open2(AT_FDCWD, "box/secret", O_RDONLY, RESOLVE_BENEATH));
+	return byte_of(attack_openat2(AT_FDCWD, "box/secret", O_RDONLY, RESOLVE_BENEATH));
 }
 static long r_mode_3(void)
 {
@@ -109,19 +74,20 @@ static long r_pointed(void)
 }
 static long r_path_reopen(void)
 {
-	return byte_of(open(proc_fd(must_open("box/secret", O_PATH), ""), O_RDONLY));
+	return byte_of(open(attack_proc_fd(attack_open("box/secret", O_PATH), ""), O_RDONLY));
 }
 static long r_path_directory(void)
 {
-	return byte_of(openat(must_open("box/closed", O_PATH | O_DIRECTORY), "file", O_RDONLY));
+	return byte_of(openat(attack_open("box/closed", O_PATH | O_DIRECTORY), "file", O_RDONLY));
 }
 static long r_proc_directory(void)
 {
-	return byte_of(open(proc_fd(must_open("box/closed", O_PATH | O_DIRECTORY), "/file"), O_RDONLY));
+	return byte_of(
+	    open(attack_proc_fd(attack_open("box/closed", O_PATH | O_DIRECTORY), "/file"), O_RDONLY));
 }
 static long r_proc_root(void)
 {
-	return byte_of(open(rooted("/proc/self/root", "box/secret"), O_RDONLY));
+	return byte_of(open(attack_rooted("/proc/self/root", "box/secret"), O_RDONLY));
 }
 static long r_proc_cwd(void)
 {
@@ -157,9 +123,9 @@ static long r_list_here(void)
 }
 static long r_handle(void)
 {
-	int fd = must_open("box/closed/file", O_PATH);
+	int fd = attack_open("box/closed/file", O_PATH);
 
-	return byte_of(openat(fd, "", O_RDONLY) < 0 ? open(proc_fd(fd, ""), O_RDONLY) : -1);
+	return byte_of(openat(fd, "", O_RDONLY) < 0 ? open(attack_proc_fd(fd, ""), O_RDONLY) : -1);
 }
 
 static const struct attempt reads[] = {
@@ -213,7 +179,7 @@ static long c_creat(void)
 #endif
 static long c_openat2(void)
 {
-	return open2(AT_FDCWD, "box/secret", O_CREAT | O_RDWR, 0);
+	return attack_openat2(AT_FDCWD, "box/secret", O_CREAT | O_RDWR, 0);
 }
 static long c_truncate(void)
 {
@@ -225,7 +191,7 @@ static long c_truncate_hard(void)
 }
 static long c_truncate_proc(void)
 {
-	return truncate(proc_fd(must_open("box/closed/file", O_PATH), ""), 0);
+	return truncate(attack_proc_fd(attack_open("box/closed/file", O_PATH), ""), 0);
 }
 static long c_chmod(void)
 {
@@ -361,8 +327,8 @@ static long n_link_from_directory(void)
 }
 static long n_link_proc(void)
 {
-	return linkat(AT_FDCWD, proc_fd(must_open("box/secret", O_PATH), ""), AT_FDCWD, "box/open/by-proc",
-		      AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, attack_proc_fd(attack_open("box/secret", O_PATH), ""), AT_FDCWD,
+		      "box/open/by-proc", AT_SYMLINK_FOLLOW);
 }
 static long n_unlink(void)
 {
@@ -574,8 +540,8 @@ static long x_descriptor(void)
 {
 	mkdir("box/fresh", 0700);
 	close(open("box/fresh/file", O_CREAT | O_WRONLY, 0600));
-	one = must_open("box/closed", O_PATH | O_DIRECTORY);
-	other = must_open("box/fresh", O_PATH | O_DIRECTORY);
+	one = attack_open("box/closed", O_PATH | O_DIRECTORY);
+	other = attack_open("box/fresh", O_PATH | O_DIRECTORY);
 	turning = dup(other);
 	return race(turn_descriptor, read_descriptor);
 }
@@ -709,7 +675,7 @@ static long b_tmpfile(void)
 
 	if (fd < 0 || write(fd, "t", 1) != 1)
 		return -1;
-	return linkat(AT_FDCWD, proc_fd(fd, ""), AT_FDCWD, "box/named", AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, attack_proc_fd(fd, ""), AT_FDCWD, "box/named", AT_SYMLINK_FOLLOW);
 }
 static long b_symlink(void)
 {
@@ -763,7 +729,7 @@ static long b_deleted(void)
 {
 	int fd = open("box/gone", O_CREAT | O_RDWR, 0600);
 
-	return fd < 0 || unlink("box/gone") ? -1 : open(proc_fd(fd, ""), O_RDWR);
+	return fd < 0 || unlink("box/gone") ? -1 : open(attack_proc_fd(fd, ""), O_RDWR);
 }
 static long b_fifo(void)
 {

@@ -24,42 +24,6 @@
 
 #define SECRET "secret/file"
 
-static int must_open(const char *path, int flags)
-{
-	int fd = open(path, flags);
-
-	if (fd < 0)
-		attack_die(path);
-	return fd;
-}
-
-/* "/proc/self/fd/N/rest" */
-static const char *proc_fd(int fd, const char *rest)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "/proc/self/fd/%d%s", fd, rest);
-	return text;
-}
-
-static const char *absolute(const char *relative)
-{
-	static char text[4200];
-	char here[4096];
-
-	if (!getcwd(here, sizeof(here)))
-		attack_die("getcwd");
-	snprintf(text, sizeof(text), "%s/%s", here, relative);
-	return text;
-}
-
-static long open2(int dirfd, const char *path, unsigned long long flags, unsigned long long resolve)
-{
-	struct open_how how = {.flags = flags, .mode = flags & O_CREAT ? 0600 : 0, .resolve = resolve};
-
-	return syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-}
-
 /* A byte of the descriptor: success is that something was read. */
 static long byte_of(long fd)
 {
@@ -86,7 +50,7 @@ static long r_open_legacy(void)
 
 static long r_absolute(void)
 {
-	return byte_of(open(absolute(SECRET), O_RDONLY));
+	return byte_of(open(attack_rooted("", SECRET), O_RDONLY));
 }
 
 static long r_dotdot(void)
@@ -96,39 +60,39 @@ static long r_dotdot(void)
 
 static long r_openat(void)
 {
-	return byte_of(openat(must_open("secret", O_PATH | O_DIRECTORY), "file", O_RDONLY));
+	return byte_of(openat(attack_open("secret", O_PATH | O_DIRECTORY), "file", O_RDONLY));
 }
 
 static long r_openat2(void)
 {
-	return byte_of(open2(AT_FDCWD, SECRET, O_RDONLY, 0));
+	return byte_of(attack_openat2(AT_FDCWD, SECRET, O_RDONLY, 0));
 }
 
 static long r_openat2_beneath(void)
 {
-	return byte_of(open2(must_open("secret", O_PATH), "file", O_RDONLY, RESOLVE_BENEATH));
+	return byte_of(attack_openat2(attack_open("secret", O_PATH), "file", O_RDONLY, RESOLVE_BENEATH));
 }
 
 static long r_openat2_in_root(void)
 {
-	return byte_of(open2(must_open("secret", O_PATH), "/file", O_RDONLY, RESOLVE_IN_ROOT));
+	return byte_of(attack_openat2(attack_open("secret", O_PATH), "/file", O_RDONLY, RESOLVE_IN_ROOT));
 }
 
 static long r_openat2_cached(void)
 {
-	return byte_of(open2(AT_FDCWD, SECRET, O_RDONLY, RESOLVE_CACHED));
+	return byte_of(attack_openat2(AT_FDCWD, SECRET, O_RDONLY, RESOLVE_CACHED));
 }
 
 static long r_reopen(void)
 {
-	return byte_of(open(proc_fd(must_open(SECRET, O_PATH), ""), O_RDONLY));
+	return byte_of(open(attack_proc_fd(attack_open(SECRET, O_PATH), ""), O_RDONLY));
 }
 
 static long r_dev_fd(void)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "/dev/fd/%d", must_open(SECRET, O_PATH));
+	snprintf(text, sizeof(text), "/dev/fd/%d", attack_open(SECRET, O_PATH));
 	return byte_of(open(text, O_RDONLY));
 }
 
@@ -136,13 +100,13 @@ static long r_thread_fd(void)
 {
 	char text[48];
 
-	snprintf(text, sizeof(text), "/proc/thread-self/fd/%d", must_open(SECRET, O_PATH));
+	snprintf(text, sizeof(text), "/proc/thread-self/fd/%d", attack_open(SECRET, O_PATH));
 	return byte_of(open(text, O_RDONLY));
 }
 
 static long r_reopen_below(void)
 {
-	return byte_of(open(proc_fd(must_open("secret", O_PATH), "/file"), O_RDONLY));
+	return byte_of(open(attack_proc_fd(attack_open("secret", O_PATH), "/file"), O_RDONLY));
 }
 
 static long r_proc_cwd(void)
@@ -154,7 +118,7 @@ static long r_proc_root(void)
 {
 	char text[4300];
 
-	snprintf(text, sizeof(text), "/proc/self/root%s", absolute(SECRET));
+	snprintf(text, sizeof(text), "/proc/self/root%s", attack_rooted("", SECRET));
 	return byte_of(open(text, O_RDONLY));
 }
 
@@ -167,7 +131,7 @@ static long r_chdir(void)
 
 static long r_fchdir(void)
 {
-	if (fchdir(must_open("secret", O_PATH)) < 0)
+	if (fchdir(attack_open("secret", O_PATH)) < 0)
 		return -1;
 	return byte_of(open("file", O_RDONLY));
 }
@@ -181,7 +145,7 @@ static long r_symlink(void)
 
 static long r_symlink_dir(void)
 {
-	if (symlink(absolute("secret"), "work/r-symlink-dir") < 0)
+	if (symlink(attack_rooted("", "secret"), "work/r-symlink-dir") < 0)
 		return -1;
 	return byte_of(open("work/r-symlink-dir/file", O_RDONLY));
 }
@@ -202,7 +166,8 @@ static long r_hard_link(void)
 
 static long r_hard_link_fd(void)
 {
-	if (linkat(AT_FDCWD, proc_fd(must_open(SECRET, O_PATH), ""), AT_FDCWD, "work/r-link-fd", AT_SYMLINK_FOLLOW) < 0)
+	if (linkat(AT_FDCWD, attack_proc_fd(attack_open(SECRET, O_PATH), ""), AT_FDCWD, "work/r-link-fd",
+		   AT_SYMLINK_FOLLOW) < 0)
 		return -1;
 	return byte_of(open("work/r-link-fd", O_RDONLY));
 }
@@ -247,7 +212,7 @@ static long r_list(void)
 
 static long r_list_fd(void)
 {
-	int fd = openat(must_open("secret", O_PATH), ".", O_RDONLY | O_DIRECTORY);
+	int fd = openat(attack_open("secret", O_PATH), ".", O_RDONLY | O_DIRECTORY);
 	char buf[1024];
 
 	return fd < 0 ? -1 : syscall(SYS_getdents64, fd, buf, sizeof(buf)) > 0 ? 0 : -1;
@@ -255,22 +220,25 @@ static long r_list_fd(void)
 
 static long r_opath_read(void)
 {
-	return byte_of(must_open(SECRET, O_PATH));
+	return byte_of(attack_open(SECRET, O_PATH));
 }
 
 static long r_opath_mmap(void)
 {
-	return mmap(NULL, 1, PROT_READ, MAP_PRIVATE, must_open(SECRET, O_PATH), 0) == MAP_FAILED ? -1 : 0;
+	return mmap(NULL, 1, PROT_READ, MAP_PRIVATE, attack_open(SECRET, O_PATH), 0) == MAP_FAILED ? -1 : 0;
 }
 
 static long r_opath_sendfile(void)
 {
-	return sendfile(must_open("work/file", O_RDWR), must_open(SECRET, O_PATH), NULL, 1) == 1 ? 0 : -1;
+	return sendfile(attack_open("work/file", O_RDWR), attack_open(SECRET, O_PATH), NULL, 1) == 1 ? 0 : -1;
 }
 
 static long r_opath_copy(void)
 {
-	return copy_file_range(must_open(SECRET, O_PATH), NULL, must_open("work/file", O_RDWR), NULL, 1, 0) == 1 ? 0 : -1;
+	return copy_file_range(attack_open(SECRET, O_PATH), NULL, attack_open("work/file", O_RDWR), NULL, 1,
+			       0) == 1
+		   ? 0
+		   : -1;
 }
 
 static long r_opath_splice(void)
@@ -279,7 +247,7 @@ static long r_opath_splice(void)
 
 	if (pipe(p) < 0)
 		attack_die("pipe");
-	return splice(must_open(SECRET, O_PATH), NULL, p[1], NULL, 1, 0) == 1 ? 0 : -1;
+	return splice(attack_open(SECRET, O_PATH), NULL, p[1], NULL, 1, 0) == 1 ? 0 : -1;
 }
 
 /* What O_PATH descriptors are refused anyway, with one that reads: the open is what must fail. */
@@ -287,7 +255,7 @@ static long r_sendfile(void)
 {
 	int fd = open(SECRET, O_RDONLY);
 
-	return fd < 0 ? -1 : sendfile(must_open("work/file", O_RDWR), fd, NULL, 1) == 1 ? 0 : -1;
+	return fd < 0 ? -1 : sendfile(attack_open("work/file", O_RDWR), fd, NULL, 1) == 1 ? 0 : -1;
 }
 
 static const struct attempt reads[] = {
@@ -359,7 +327,7 @@ static long c_open_mode3(void)
 
 static long c_mode3_write(void)
 {
-	return write((int)must_open("readonly/file", O_ACCMODE), "x", 1);
+	return write((int)attack_open("readonly/file", O_ACCMODE), "x", 1);
 }
 
 static long c_mode3_truncate(void)
@@ -371,7 +339,7 @@ static long c_mode3_ioctl(void)
 {
 	int number;
 
-	return ioctl(must_open("/dev/ptmx", O_ACCMODE | O_NOCTTY), TIOCGPTN, &number);
+	return ioctl(attack_open("/dev/ptmx", O_ACCMODE | O_NOCTTY), TIOCGPTN, &number);
 }
 
 static long c_creat_over(void)
@@ -391,7 +359,7 @@ static long c_creat_secret(void)
 
 static long c_openat2_creat(void)
 {
-	return open2(AT_FDCWD, "secret/new-2", O_WRONLY | O_CREAT | O_EXCL, 0);
+	return attack_openat2(AT_FDCWD, "secret/new-2", O_WRONLY | O_CREAT | O_EXCL, 0);
 }
 
 static long c_truncate(void)
@@ -406,19 +374,19 @@ static long c_truncate_secret(void)
 
 static long c_truncate_fd(void)
 {
-	return truncate(proc_fd(must_open("readonly/truncated-4", O_PATH), ""), 0);
+	return truncate(attack_proc_fd(attack_open("readonly/truncated-4", O_PATH), ""), 0);
 }
 
 static long c_reopen(void)
 {
-	return open(proc_fd(must_open("readonly/file", O_RDONLY), ""), O_WRONLY);
+	return open(attack_proc_fd(attack_open("readonly/file", O_RDONLY), ""), O_WRONLY);
 }
 
 static long c_dev_fd(void)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "/dev/fd/%d", must_open("readonly/file", O_RDONLY));
+	snprintf(text, sizeof(text), "/dev/fd/%d", attack_open("readonly/file", O_RDONLY));
 	return open(text, O_WRONLY);
 }
 
@@ -492,7 +460,7 @@ static long c_tmpfile_link(void)
 
 	if (fd < 0)
 		attack_die("O_TMPFILE");
-	return linkat(AT_FDCWD, proc_fd(fd, ""), AT_FDCWD, "readonly/new-2", AT_SYMLINK_FOLLOW);
+	return linkat(AT_FDCWD, attack_proc_fd(fd, ""), AT_FDCWD, "readonly/new-2", AT_SYMLINK_FOLLOW);
 }
 
 static long c_mkdir(void)
@@ -502,7 +470,7 @@ static long c_mkdir(void)
 
 static long c_mkdir_readonly(void)
 {
-	return mkdirat(must_open("readonly", O_PATH), "new-dir", 0700);
+	return mkdirat(attack_open("readonly", O_PATH), "new-dir", 0700);
 }
 
 static long c_rmdir(void)
@@ -517,7 +485,7 @@ static long c_unlink(void)
 
 static long c_unlinkat(void)
 {
-	return unlinkat(must_open("secret", O_PATH), "removed-1", 0);
+	return unlinkat(attack_open("secret", O_PATH), "removed-1", 0);
 }
 
 static long c_new_symlink(void)
@@ -653,7 +621,8 @@ static long x_secret(void)
 
 static long x_fd_raw(void)
 {
-	return syscall(SYS_execveat, must_open("secret/program", O_PATH), "", program_argv, program_envp, AT_EMPTY_PATH);
+	return syscall(SYS_execveat, attack_open("secret/program", O_PATH), "", program_argv, program_envp,
+		       AT_EMPTY_PATH);
 }
 
 static long x_fd(void)
@@ -663,7 +632,8 @@ static long x_fd(void)
 
 static long x_read_fd_raw(void)
 {
-	return syscall(SYS_execveat, must_open("readonly/program", O_RDONLY), "", program_argv, program_envp, AT_EMPTY_PATH);
+	return syscall(SYS_execveat, attack_open("readonly/program", O_RDONLY), "", program_argv,
+		       program_envp, AT_EMPTY_PATH);
 }
 
 static long x_read_fd(void)
@@ -673,7 +643,8 @@ static long x_read_fd(void)
 
 static long x_proc_fd_raw(void)
 {
-	return execve(proc_fd(must_open("readonly/program", O_RDONLY), ""), program_argv, program_envp);
+	return execve(attack_proc_fd(attack_open("readonly/program", O_RDONLY), ""), program_argv,
+		      program_envp);
 }
 
 static long x_proc_fd(void)
@@ -683,7 +654,7 @@ static long x_proc_fd(void)
 
 static void copy(const char *from, int to)
 {
-	int fd = must_open(from, O_RDONLY);
+	int fd = attack_open(from, O_RDONLY);
 	char buf[65536];
 	ssize_t n;
 
@@ -714,7 +685,7 @@ static long x_script_raw(void)
 {
 	int fd = open("work/x-script", O_WRONLY | O_CREAT, 0700);
 
-	if (fd < 0 || dprintf(fd, "#!%s nothing\n", absolute("readonly/program")) < 0)
+	if (fd < 0 || dprintf(fd, "#!%s nothing\n", attack_rooted("", "readonly/program")) < 0)
 		attack_die("work/x-script");
 	close(fd);
 	return execve("work/x-script", program_argv, program_envp);
@@ -754,9 +725,10 @@ static long x_memfd(void)
 
 static long x_mmap(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, must_open("readonly/program", O_RDONLY), 0) == MAP_FAILED
-		       ? -1
-		       : 0;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, attack_open("readonly/program", O_RDONLY),
+		    0) == MAP_FAILED
+		   ? -1
+		   : 0;
 }
 
 /* The loader of this machine, which the profile lets be executed, on a program that it lets only be read. */

@@ -43,13 +43,6 @@ static int must(int fd)
 	return fd;
 }
 
-static long open2(int dirfd, const char *path, unsigned long long resolve)
-{
-	struct open_how how = {.flags = O_RDONLY, .resolve = resolve};
-
-	return syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-}
-
 static long o_plain(void)
 {
 	return readable(open(entry_of(other, "status"), O_RDONLY));
@@ -62,7 +55,7 @@ static long o_maps(void)
 
 static long o_openat2(void)
 {
-	return readable(open2(AT_FDCWD, entry_of(other, "status"), 0));
+	return readable(attack_openat2(AT_FDCWD, entry_of(other, "status"), O_RDONLY, 0));
 }
 
 static long o_dirfd(void)
@@ -79,12 +72,14 @@ static long o_dirfd_own(void)
 
 static long o_openat2_dirfd(void)
 {
-	return readable(open2(must(open(entry_of(other, ""), O_PATH | O_DIRECTORY)), "status", RESOLVE_BENEATH));
+	return readable(attack_openat2(must(open(entry_of(other, ""), O_PATH | O_DIRECTORY)), "status",
+				       O_RDONLY, RESOLVE_BENEATH));
 }
 
 static long o_openat2_root(void)
 {
-	return readable(open2(must(open(entry_of(other, ""), O_PATH | O_DIRECTORY)), "/status", RESOLVE_IN_ROOT));
+	return readable(attack_openat2(must(open(entry_of(other, ""), O_PATH | O_DIRECTORY)), "/status",
+				       O_RDONLY, RESOLVE_IN_ROOT));
 }
 
 static long o_chdir(void)

@@ -8,6 +8,8 @@
 #define ATTACK_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +42,46 @@ static inline void attack_die(const char *what)
 {
 	perror(what);
 	exit(125);
+}
+
+/* A descriptor that the attempt cannot do without. */
+static inline int attack_open(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	if (fd < 0)
+		attack_die(path);
+	return fd;
+}
+
+/* "/proc/self/fd/N" and what follows. Until the next call. */
+static inline const char *attack_proc_fd(int fd, const char *rest)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "/proc/self/fd/%d%s", fd, rest);
+	return text;
+}
+
+/* The absolute name of what lies below the working directory, with a prefix that leads to the root. Until the
+ * next call. */
+static inline const char *attack_rooted(const char *prefix, const char *relative)
+{
+	static char text[4280];
+	char here[4096];
+
+	if (!getcwd(here, sizeof(here)))
+		attack_die("getcwd");
+	snprintf(text, sizeof(text), "%s%s/%s", prefix, here, relative);
+	return text;
+}
+
+static inline long attack_openat2(int dirfd, const char *path, unsigned long long flags,
+				  unsigned long long resolve)
+{
+	struct open_how how = {.flags = flags, .mode = flags & O_CREAT ? 0600 : 0, .resolve = resolve};
+
+	return syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 }
 
 static inline void attack_report(const char *name, int status)

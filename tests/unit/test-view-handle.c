@@ -9,19 +9,15 @@
 #include "view/handle.h"
 
 static struct world w;
-static char dir[64];
 
 static void make(void)
 {
-	snprintf(dir, sizeof(dir), "/var/tmp/sl-view-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	world_make(&w, dir, 0);
+	world_make_apart(&w);
 }
 
 static void done(void)
 {
-	world_done(&w);
-	ck_assert_int_eq(rmdir(dir), 0);
+	world_done_apart(&w);
 }
 
 static void expect_path_of(int fd, const char *path)

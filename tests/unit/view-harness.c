@@ -3,6 +3,8 @@
  */
 #include "view-harness.h"
 
+#include "base/path.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -166,6 +168,22 @@ void world_done(struct world *w)
 	close(w->upper);
 	must(sl_tree_remove(w->top) == 0, "removing the trees");
 	free(w->top);
+}
+
+void world_make_apart(struct world *w)
+{
+	char dir[] = "/var/tmp/sl-view-XXXXXX";
+
+	must(mkdtemp(dir) != NULL, dir);
+	world_make(w, dir, 0);
+}
+
+void world_done_apart(struct world *w)
+{
+	SL_FREE char *dir = sl_path_dirname(w->top);
+
+	world_done(w);
+	must(rmdir(dir) == 0, dir);
 }
 
 /* ---- the real side ---- */

@@ -75,6 +75,10 @@ struct world {
 void world_make(struct world *w, const char *in, uid_t user);
 void world_done(struct world *w);
 
+/* The same in a directory that is made for it, ours; nothing else may be left in it at the end. */
+void world_make_apart(struct world *w);
+void world_done_apart(struct world *w);
+
 /* The step on one side. Result or -errno; out gets what it read. */
 long real_do(struct world *w, const struct step *s, struct sl_strbuf *out);
 long view_do(struct world *w, const struct step *s, struct sl_strbuf *out);
