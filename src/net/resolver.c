@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -18,6 +19,7 @@
 
 #define FILE_MAX_BYTES (16 << 20) /* lists of blocked hosts run to megabytes */
 #define DOMAIN_PORT    53
+#define AWAIT_S	    2 /* what a look-up waits for a nameserver, at the end of a run */
 #define FRESH_MS       1000 /* within which a look-up is not made again */
 #define JOBS_MAX       1024 /* that wait; then nobody is promised anything new */
 
@@ -55,9 +57,9 @@ struct sl_resolver {
 	size_t fresh_count;
 	struct job *first, **last;
 	size_t job_count;
-	pthread_cond_t more;
+	pthread_cond_t more, idle;
 	pthread_t thread;
-	bool running, stop;
+	bool running, busy, stop; /* busy: a job was taken and is not done */
 	int stop_fd;
 };
 
@@ -114,6 +116,7 @@ struct sl_resolver *sl_resolver_new(const struct sl_resolver_options *options)
 	r->stop_fd = -EBADF;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
+	pthread_cond_init(&r->idle, NULL);
 	if (r->learn)
 		read_hosts(r);
 	return r;
@@ -152,6 +155,7 @@ void sl_resolver_free(struct sl_resolver *r)
 	free(r->fresh);
 	sl_close(r->stop_fd);
 	pthread_cond_destroy(&r->more);
+	pthread_cond_destroy(&r->idle);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -256,6 +260,7 @@ static void *worker_main(void *arg)
 		j = r->first;
 		r->first = j->next;
 		r->job_count--;
+		r->busy = true;
 		if (!r->first)
 			r->last = &r->first;
 		read_hosts(r);
@@ -269,6 +274,8 @@ static void *worker_main(void *arg)
 		pthread_mutex_lock(&r->lock);
 		for (size_t i = 0; i < j->names.len; i++)
 			fresh_get(r, j->names.items[i], 0)->at_ms = sl_now_ms();
+		r->busy = false;
+		pthread_cond_broadcast(&r->idle);
 		pthread_mutex_unlock(&r->lock);
 		job_finish(j);
 		pthread_mutex_lock(&r->lock);
@@ -333,6 +340,19 @@ int sl_resolver_look_up(struct sl_resolver *r, const struct sl_strv *hosts, void
 			void *arg)
 {
 	return look_up(r, hosts, false, done, arg);
+}
+
+void sl_resolver_await(struct sl_resolver *r)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += AWAIT_S;
+	pthread_mutex_lock(&r->lock);
+	while (r->running && (r->first || r->busy) &&
+	       pthread_cond_clockwait(&r->idle, &r->lock, CLOCK_MONOTONIC, &until) == 0)
+		;
+	pthread_mutex_unlock(&r->lock);
 }
 
 int sl_resolver_check_query(struct sl_resolver *r, const void *msg, size_t len, uint8_t out[SL_DNS_QUERY_MAX],

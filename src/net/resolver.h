@@ -73,6 +73,10 @@ int sl_resolver_check_query(struct sl_resolver *r, const void *msg, size_t len, 
 int sl_resolver_look_up(struct sl_resolver *r, const struct sl_strv *hosts, void (*done)(void *arg),
 			void *arg);
 
+/* Wait until every look-up that was begun is over, for a nameserver's time to answer at the most: what the program
+ * asked for at its very end is in the table then. */
+void sl_resolver_await(struct sl_resolver *r);
+
 /* Does a server listen under this canonical path that looks up any name for anybody (nscd, systemd-resolved)?
  * The C library goes on to plain DNS where it cannot connect. */
 bool sl_resolver_is_side_door(const char *path);

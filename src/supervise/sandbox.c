@@ -351,6 +351,8 @@ static void keep_peaks(const struct sl_run *run)
 static void tear_down(struct sl_run *run)
 {
 	sl_notifier_stop(&run->notifier);
+	if (!run->options->policy && run->net.resolver)
+		sl_resolver_await(run->net.resolver);
 	if (run->options->observer)
 		sl_observer_net_settle(run->options->observer,
 				       run->net.resolver ? sl_resolver_names(run->net.resolver) : NULL);
