@@ -34,7 +34,7 @@ asan: $(BUILD)-asan/build.ninja
 
 # Ratios against bare, strace and bubblewrap, taken in one run; kept in $(BUILD)/bench.json.
 bench: all
-	ninja -C $(BUILD) bench/bench-calls bench/bench-floor bench/bench-notify-loop bench/bench-spawn
+	ninja -C $(BUILD) bench-programs
 	bench/run --sandlock $(abspath $(BUILD))/sandlock --build $(abspath $(BUILD))/bench
 
 install: all
