@@ -117,3 +117,30 @@ def test_what_failed_beside_the_others_must_pass_alone(tmp_path, monkeypatch, bo
         check.pytest(step, tmp_path, env, folder="sample")
     assert (step.passed, step.failed) == (passed, failed)
     assert says in step.log.read_text()
+
+
+@pytest.mark.parametrize("body, passed, failed, complaints", [
+    ("[ -e $0.marker ] && echo '100%: Checks: 2, Failures: 0, Errors: 0' && exit; touch $0.marker", 5, 0, []),
+    (":", 4, 1, ["test-b.c:7:F:case:one:0: no"]),
+])  # fmt: skip
+def test_a_unit_test_that_failed_beside_the_others_must_pass_alone(tmp_path, monkeypatch, body, passed, failed, complaints):
+    check = check_module()
+    monkeypatch.setattr(check, "OUT", tmp_path)
+    project = tmp_path / "project"
+    project.mkdir()
+    for name, text in (
+        ("meson.build", "project('p')\ntest('a', files('a.sh'))\ntest('b', files('b.sh'))\n"),
+        ("a.sh", "#!/bin/sh\necho '100%: Checks: 3, Failures: 0, Errors: 0'\n"),
+        ("b.sh", f"#!/bin/sh\n{body}\necho '50%: Checks: 2, Failures: 1, Errors: 0'\necho 'test-b.c:7:F:case:one:0: no'\nexit 1\n"),
+    ):
+        (project / name).write_text(text)
+        (project / name).chmod(0o755)
+    step = check.Step("sample", "test", "", None)
+    step.call("meson", "setup", project / "build", project)
+    if failed:
+        with pytest.raises(check.Failed):
+            check.unit(step, project / "build")
+    else:
+        check.unit(step, project / "build")
+        assert "failed beside the others and passed alone (exit status 1): b" in step.log.read_text()
+    assert (step.passed, step.failed, step.complaints) == (passed, failed, complaints)
