@@ -172,6 +172,8 @@ void sl_learn_settle(const struct sl_learn *l, const struct sl_profile *old, str
 	sl_profile_copy(&before, &s->result);
 	replace_differing(l, old, s);
 	sl_learn_collapse(l, &s->result, &s->collapses);
+	if (sl_observer_level(l->observer, &s->result, (const char *const *)l->homes, &s->notes))
+		sl_learn_absorb(&s->result);
 	if (l->merge || s->changing.len || s->collapses.len)
 		sl_observer_recount(l->observer, &before, &s->result, &s->seen);
 	make_header(l, s);

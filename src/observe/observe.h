@@ -119,6 +119,12 @@ void sl_observer_run_done(struct sl_observer *o);
  * *ret. Deterministic: sorted, the same facts give the same bytes. */
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret);
 
+/* After directories in *p got more rights than the facts gave them: let names be moved and linked across directories as in
+ * the run, by giving each source what its destination has. Not a protected source (homes: canonical or NULL): then a line
+ * is appended to *notes. Returns whether entries were added, which may cover others. */
+bool sl_observer_level(const struct sl_observer *o, struct sl_profile *p, const char *const homes[2],
+		       struct sl_strv *notes);
+
 /* Count again for a profile that is not quite what was observed: before is what the user has seen used (the observed
  * entries, and those of a profile that they were added to), written what the profile grants. Fills used, granted,
  * granted_more, count and openings of *ret anew. Changes the facts: the observer is good for nothing else after it. */

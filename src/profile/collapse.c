@@ -25,6 +25,7 @@ struct collapse {
 	struct item *items;
 	size_t len, cap;
 	size_t sorted; /* of them; what is added comes behind */
+	bool changes;  /* the right is one to change what is there */
 };
 
 static size_t depth_of(const char *path)
@@ -127,6 +128,8 @@ static bool may_collapse(const struct collapse *c, const char *dir)
 	for (size_t i = 0; i < SL_ARRAY_LEN(kernels); i++)
 		if (sl_path_within(dir, kernels[i]))
 			return false;
+	if (c->changes && sl_path_is_shared_tmp(dir))
+		return false;
 	return sensitivity(c->rules, dir) == SL_SENSITIVE_NOT && !has_store(c, dir);
 }
 
@@ -234,7 +237,8 @@ static void collapse_key(struct collapse *c, struct sl_list *list, enum sl_fs_ke
 		collapse_prefix(c, c->rules->prefixes->items[i]);
 	for (size_t i = 0; i < c->len; i++)
 		deepest = SL_MAX(deepest, c->items[i].depth);
-	for (size_t d = deepest; c->rules->files && d > 1 && key != SL_FS_CREATE && key != SL_FS_DELETE; d--)
+	c->changes = key == SL_FS_WRITE || key == SL_FS_CREATE || key == SL_FS_DELETE;
+	for (size_t d = deepest; c->rules->files && d > 1; d--)
 		collapse_level(c, d);
 	other.present |= list->present;
 	sl_list_release(list);

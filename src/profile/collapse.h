@@ -30,10 +30,11 @@ struct sl_collapses {
 };
 
 /* Collapse the [filesystem] grants of *p, in place; the lists need not be sorted and are after it. Each right
- * is looked at by itself. Names are collapsed bottom up, so that collapsed directories count in theirs, for
- * read, list, exec and write; prefixes for every key. No sensitive directory, none that holds one, and
- * nothing in /proc, /sys and /dev is collapsed by number. What a symbolic link leads out of the directory
- * keeps its own entry. Appends to *ret. */
+ * is looked at by itself. Names are collapsed bottom up, so that collapsed directories count in theirs. For
+ * create and delete, which only directories have, the names are sibling directories. No sensitive directory,
+ * none that holds one, and nothing in /proc, /sys and /dev is collapsed by number; nor, for the rights to
+ * change something, a directory that everybody makes temporary files in. What a symbolic link leads out of
+ * the directory keeps its own entry. Appends to *ret. */
 void sl_profile_collapse(struct sl_profile *p, const struct sl_collapse_rules *rules,
 			 struct sl_collapses *ret);
 

@@ -4,7 +4,6 @@
 #include "profile/sensitive.h"
 
 #include <fnmatch.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -66,4 +65,14 @@ enum sl_sensitivity sl_path_sensitivity(const char *path, const char *home)
 		if (!fnmatch(guarded[i], path, FNM_PATHNAME))
 			return SL_SENSITIVE_GUARDED;
 	return SL_SENSITIVE_NOT;
+}
+
+bool sl_path_is_shared_tmp(const char *path)
+{
+	static const char *const shared[] = {"/tmp", "/var/tmp", "/dev/shm"};
+
+	for (size_t i = 0; i < SL_ARRAY_LEN(shared); i++)
+		if (!strcmp(path, shared[i]))
+			return true;
+	return false;
 }

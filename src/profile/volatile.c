@@ -126,15 +126,13 @@ bool sl_volatile_stem(struct sl_strbuf *out, const char *path, bool *ret_sure)
 /* May the right on this directory stand for names in it? */
 static bool may_open(const struct sl_volatile_rules *r, const char *dir)
 {
-	static const char *const kernels[] = {"/proc", "/sys", "/dev"}, *const shared[] = {"/tmp",
-											   "/var/tmp"};
+	static const char *const kernels[] = {"/proc", "/sys", "/dev"};
 
 	for (size_t i = 0; i < SL_ARRAY_LEN(kernels); i++)
 		if (sl_path_within(dir, kernels[i]))
 			return false;
-	for (size_t i = 0; i < SL_ARRAY_LEN(shared); i++)
-		if (!strcmp(dir, shared[i]))
-			return false;
+	if (sl_path_is_shared_tmp(dir))
+		return false;
 	return sl_path_sensitivity(dir, r->homes[0]) == SL_SENSITIVE_NOT &&
 	       sl_path_sensitivity(dir, r->homes[1]) == SL_SENSITIVE_NOT;
 }

@@ -115,6 +115,40 @@ def test_P6_collapse_of_what_was_merged(box, files):
     assert [m for m in collapsed(result) if "collapsed 3 entries" in m and ": ., 4, 5, …" in m], result.describe()
 
 
+@pytest.mark.parametrize("right", ["create", "delete"])
+def test_P6_sibling_directories_become_their_parent(box, right):
+    """Rights that only directories have collapse as the others do, each by itself."""
+    for i in range(5):
+        box.file(f"o/{i}/old", "x")
+    script = {"create": "for i in 0 1 2 3; do echo n >o/$i/new; done", "delete": "rm o/0/old o/1/old o/2/old o/3/old"}[right]
+    result, path, profile = box.learn(["sh", "-c", script], "--collapse=4", "--shared-tmp")
+    o = str(box.work / "o")
+    assert [p for p in profile.list(right) if p.startswith(o)] == [o], profile.text
+    assert o not in profile.list("read") + profile.list("write") + profile.list({"create": "delete", "delete": "create"}[right]), profile.text
+    assert [m for m in collapsed(result) if f"collapsed 4 entries: {right} on {o} opens" in m], result.describe()
+    assert box.run(path).status == 0
+    _, _, tight = box.learn(["sh", "-c", script.replace("rm", "rm -f")], "--collapse=5", "--shared-tmp")
+    assert o not in tight.list(right), tight.text
+
+
+@pytest.mark.parametrize("way", ["collapse", "merge"])
+def test_L2_P6_a_move_into_a_directory_that_got_more_rights(box, files, way):
+    """Landlock refuses a move that would give a file a right that it lacks at its source."""
+    move = "import os; os.rename('e/1', 'd/moved')"
+    command = ["sh", "-c", f'cat d/1 d/2 d/3 >/dev/null; exec /usr/bin/python3 -c "{move}"']
+    options = ["--collapse=3"]
+    if way == "merge":
+        old = box.new_profile()
+        old.write_text(f'version = 2\n[filesystem]\nread = ["{files}/d"]\n')
+        options = ["--merge", old]
+    _, path, profile = box.learn(command, *options)
+    (files / "d/moved").unlink(missing_ok=True)
+    box.file("e/1", "x")
+    assert str(files / "e") in profile.list("read"), profile.text
+    result = box.run(path, command)
+    assert result.status == 0 and (files / "d/moved").exists(), f"{result.describe()}\n{profile.text}"
+
+
 def test_P6_version_1(box, files):
     _, _, profile = box.learn(["cat", *(f"d/{i}" for i in range(1, 5))], "--collapse=4", "--profile-version=1")
     assert str(files / "d") in profile.list("read"), profile.text
