@@ -1,7 +1,11 @@
 /*
  * learn-limits.c - `learn --learn-limits`: what the command used at the most, as limits with room above.
+ *
+ * What the kernel counts in any case, the memory of the largest process and the CPU time, is in the summary of every run. It
+ * is not in the file unasked: no two runs use the same, and two runs of one command shall write the same profile.
  */
 #include "cmd/learn.h"
+#include "profile/write.h"
 #include "profile/headroom.h"
 
 void sl_learn_peaks(struct sl_learn *l, const struct sl_peaks *run)
@@ -27,4 +31,14 @@ void sl_learn_limits(struct sl_learn *l, struct sl_strv *comments)
 		p->limits.open_files = sl_headroom_open_files(l->peaks.descriptors);
 	sl_strv_take(comments, sl_xasprintf(SL_HEADER_OBSERVED "at most %lld s of CPU time",
 					    (long long)sl_headroom_cpu_seconds(l->peaks.cpu_s)));
+}
+
+void sl_learn_peaks_say(const struct sl_learn *l, const struct sl_outcome *outcome, struct sl_strbuf *lines)
+{
+	SL_STRBUF memory = SL_STRBUF_INIT;
+
+	sl_size_format(&memory, SL_MAX(outcome->max_rss_kib >> 10, 1) << 20);
+	sl_strbuf_addf(lines, "sandlock: used at the most %s of memory in one process, and %.1f s of CPU time%s\n",
+		       sl_strbuf_str(&memory), outcome->peaks.cpu_s,
+		       l->observe_limits ? "" : "; --learn-limits makes limits of what is used");
 }

@@ -130,6 +130,7 @@ static void say_summary(const struct sl_learn *l, const struct sl_settled *s,
 	sl_learn_settle_say(l, s, &lines);
 	if (!l->quiet && (l->verbose || isatty(STDERR_FILENO))) {
 		sl_summary_format(&lines, &s->seen, &s->result);
+		sl_learn_peaks_say(l, outcome, &lines);
 		if (outcome->killed)
 			sl_strbuf_addf(&lines, "sandlock: %zu processes that were left running were ended\n",
 				       outcome->killed);

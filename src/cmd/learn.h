@@ -73,6 +73,9 @@ void sl_learn_peaks(struct sl_learn *l, const struct sl_peaks *run);
 /* After the last: make limits of it where they were asked for, and append to the comments of the header what has none. */
 void sl_learn_limits(struct sl_learn *l, struct sl_strv *comments);
 
+/* Append to the summary what the last run used. */
+void sl_learn_peaks_say(const struct sl_learn *l, const struct sl_outcome *outcome, struct sl_strbuf *lines);
+
 /* Before the run: the command as the profile's [program], and the entries of -r and -w. What is no UTF-8, and
  * so cannot be written, is left out with a warning. */
 void sl_learn_program(struct sl_learn *l);

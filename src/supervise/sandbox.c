@@ -344,7 +344,6 @@ static void keep_peaks(const struct sl_run *run)
 	    .memory_bytes = SL_MAX(run->limits.peak_bytes, SL_MAX(data_bytes, ends->resident_bytes)),
 	    .processes = SL_MAX(run->notifier.forks.peak, 1),
 	    .descriptors = SL_MAX(ends->descriptors, looks->descriptors),
-	    .cpu_s = children_cpu_s() - run->started_cpu_s,
 	};
 }
 
@@ -359,6 +358,7 @@ static void tear_down(struct sl_run *run)
 	sl_resolver_free(run->net.resolver);
 	if (run->notifier.measure)
 		keep_peaks(run);
+	run->outcome->peaks.cpu_s = children_cpu_s() - run->started_cpu_s;
 	sl_forks_release(&run->notifier.forks);
 	sl_limits_release(&run->limits);
 	sl_limits_release(&run->notifier.ends);

@@ -66,7 +66,7 @@ enum sl_outcome_kind {
 	SL_OUTCOME_FAILED,   /* sandlock itself failed; error set */
 };
 
-/* The most that a command used of each at a time, and of CPU time in all. Zero: not seen. */
+/* The most that a command used of each at a time, and of CPU time in all, which is always known. Zero: not measured. */
 struct sl_peaks {
 	int64_t memory_bytes, processes, descriptors;
 	double cpu_s;

@@ -181,6 +181,7 @@ def test_quiet_and_verbose(box):
     assert box.learn(command)[0].messages == []
     summary = box.learn(command, "-v")[0].messages
     assert any("profile: " in m for m in summary) and any("granted" in m and "used" in m for m in summary), summary
+    assert any(re.fullmatch(r"sandlock: used at the most \d+M of memory in one process, and \d+\.\d s of CPU time; --learn-limits .*", m) for m in summary)
     assert box.learn(command, "-v", "-q")[0].messages == []
 
 
