@@ -80,10 +80,11 @@ static enum outcome look_at_datagram(const struct watched *w)
 	return sl_now_ms() - w->since_ms >= IN_USE_MS ? REACHED : UNDER_WAY;
 }
 
-/* Under the lock. */
-static void look(struct sl_net_watch *w)
+/* Under the lock. Whom was reached goes to ret, their number is the result: the facts have a lock of their own, which
+ * whoever adds to us holds. */
+static size_t look(struct sl_net_watch *w, struct sl_net_peer ret[WATCH_MAX])
 {
-	size_t kept = 0;
+	size_t kept = 0, reached = 0;
 
 	for (size_t i = 0; i < w->count; i++) {
 		struct watched *item = &w->items[i];
@@ -95,33 +96,37 @@ static void look(struct sl_net_watch *w)
 		}
 		sl_close(item->fd);
 		if (o == REACHED)
-			sl_net_facts_peer(w->facts, &item->peer);
+			ret[reached++] = item->peer;
 	}
 	w->count = kept;
+	return reached;
 }
 
 static void *watch_main(void *arg)
 {
 	struct sl_net_watch *w = arg;
 	struct pollfd polled[WATCH_MAX + 1];
+	struct sl_net_peer peers[WATCH_MAX];
 
 	for (;;) {
 		nfds_t count = 1;
-		bool idle;
+		bool idle, stop;
 		uint64_t value;
+		size_t reached;
 
 		pthread_mutex_lock(&w->lock);
-		look(w);
-		if (w->stop) {
-			pthread_mutex_unlock(&w->lock);
-			return NULL;
-		}
+		reached = look(w, peers);
+		stop = w->stop;
 		idle = !w->count;
 		polled[0] = (struct pollfd){.fd = w->wake, .events = POLLIN};
 		for (size_t i = 0; i < w->count; i++)
 			if (w->items[i].fd >= 0)
 				polled[count++] = (struct pollfd){.fd = w->items[i].fd, .events = POLLOUT};
 		pthread_mutex_unlock(&w->lock);
+		for (size_t i = 0; i < reached; i++)
+			sl_net_facts_peer(w->facts, &peers[i]);
+		if (stop)
+			return NULL;
 		poll(polled, count, idle ? -1 : LOOK_EACH_MS);
 		if (polled[0].revents && read(w->wake, &value, sizeof(value)) < 0)
 			continue;

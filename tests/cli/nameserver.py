@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import socketserver
+import ssl
 import struct
 import subprocess
 import sys
@@ -70,10 +71,11 @@ class Network:
         answers are cut."""
         self.tell(op="name", name=name, records=records, truncate=truncate)
 
-    def serve(self, address, port, kind="http"):
-        """Start a server: "http" answers every GET with "hello from ADDRESS", "udp" echoes datagrams; "nscd" is a
-        socket where nscd has its own."""
-        self.tell(op="serve", address=address, port=port, kind=kind)
+    def serve(self, address, port, kind="http", **options):
+        """Start a server: "http" answers every GET with "hello from ADDRESS", "https" the same with the certificate and key
+        in the file `pem`, "git" serves the repositories below `root`, "udp" echoes datagrams; "nscd" is a socket where nscd
+        has its own."""
+        self.tell(op="serve", address=address, port=port, kind=kind, **options)
 
     def hosts(self, text):
         self.tell(op="file", name="hosts", text="127.0.0.1 localhost\n" + text)
@@ -192,6 +194,37 @@ class Hello(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Git(http.server.BaseHTTPRequestHandler):
+    """Hands each request to git's own CGI program (RFC 3875)."""
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        env = {
+            "PATH": "/usr/bin:/bin", "GIT_PROJECT_ROOT": self.server.root, "GIT_HTTP_EXPORT_ALL": "1", "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*", "REMOTE_USER": "somebody",
+            "REQUEST_METHOD": self.command, "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": self.headers.get("Content-Type") or "", "GIT_PROTOCOL": self.headers.get("Git-Protocol") or "",
+        }  # fmt: skip
+        if encoding := self.headers.get("Content-Encoding"):
+            env["HTTP_CONTENT_ENCODING"] = encoding
+        done = subprocess.run(["git", "http-backend"], input=body, stdout=subprocess.PIPE, env=env, check=False)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        fields = [line.split(": ", 1) for line in head.decode().splitlines()]
+        self.send_response(int(dict(fields).get("Status", "200").split()[0]))
+        for name, value in fields:
+            if name != "Status":
+                self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
 class Counting(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
@@ -224,7 +257,7 @@ def start(target, *arguments):
     threading.Thread(target=target, args=arguments, daemon=True).start()
 
 
-def serve(world, address, port, kind):
+def serve(world, address, port, kind, pem=None, root=None):
     if kind == "udp":
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind((address, port))
@@ -240,9 +273,14 @@ def serve(world, address, port, kind):
         sock.listen()
         start(hang_up, world, sock)
         return
-    handler = {"http": Hello, "names": NamesOverTcp}[kind]
+    handler = {"http": Hello, "https": Hello, "git": Git, "names": NamesOverTcp}[kind]
     server = (Counting6 if ":" in address else Counting)((address, port), handler)
     server.world = world
+    server.root = root
+    if pem:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     start(server.serve_forever)
 
 
@@ -257,6 +295,9 @@ def configure_loopback():
         interface_request(sock, set_flags, b"lo", struct.pack("h", up_and_running))
         address = struct.pack("HH4s", socket.AF_INET, 0, socket.inet_aton("10.77.0.1"))
         interface_request(sock, set_address, b"lo:1", address)
+    # Echo requests without privileges, as most systems have them.
+    with open("/proc/sys/net/ipv4/ping_group_range", "w", encoding="ascii") as f:
+        f.write(f"{os.getegid()} {os.getegid()}")
 
 
 def put_files(directory):

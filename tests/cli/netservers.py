@@ -1,7 +1,11 @@
-"""Servers on the loopback interface and on local sockets for the tests of the network, each counting who came."""
+"""What the tests of the network share: servers on the loopback interface and on local sockets, each counting who came; a
+box in a network of its own; steps for confined scripts."""
 
+import json
 import socket
 import threading
+
+from conftest import Box
 
 
 class Server:
@@ -50,6 +54,17 @@ class Server:
         self.socket.close()
 
 
+class LocalHttp(Server):
+    """Answers every request over a local socket, as a container engine's daemon does."""
+
+    def one(self):
+        peer, _ = self.socket.accept()
+        self.count += 1
+        with peer:
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{}\n")
+
+
 class Servers:
     """A context that closes what was made in it."""
 
@@ -74,6 +89,34 @@ class Servers:
     def local(self, address, style=socket.SOCK_STREAM):
         self.made.append(Server(socket.AF_UNIX, style, str(address)))
         return self.made[-1]
+
+    def http(self, address):
+        self.made.append(LocalHttp(socket.AF_UNIX, socket.SOCK_STREAM, str(address)))
+        return self.made[-1]
+
+
+class NetBox(Box):
+    """A box whose commands run in a network of their own."""
+
+    network = None
+
+    def call(self, command, *, cwd=None, **options):
+        return super().call(self.network.inside(command, cwd or self.work), cwd="/", **options)
+
+    def lookup(self, cc="gcc"):
+        return self.program("lookup", *(("-fPIE", "-pie") if cc == "gcc" else ("-static",)), cc=cc)
+
+    def profile(self, *allow, more=""):
+        """A profile that grants these destinations, and the files of every program used here."""
+        path = self.new_profile()
+        path.write_text(f"""version = 2
+[filesystem]
+read = ["/usr", "/lib", "/lib64", "/bin", "/etc", "{self.top.parent}", "/proc/self", "/sys"]
+exec = ["/usr", "/lib", "/lib64", "/bin", "{self.top.parent}"]
+[network]
+allow = {json.dumps(list(allow))}
+""" + more)  # fmt: skip
+        return path
 
 
 # Steps for a confined script: each prints "name: result" or "name: ERRNO".

@@ -3,13 +3,12 @@
 Each test has a network of its own with a nameserver that counts what it is asked (nameserver.py).
 """
 
-import json
 import subprocess
 
 import pytest
 
-from conftest import Box
 from nameserver import NAMESERVER, Network, missing
+from netservers import NetBox
 
 PORT = 8080
 PYTHON = "/usr/bin/python3"
@@ -28,30 +27,6 @@ NODE_RESOLVE = "require('dns').resolve4(process.argv[1], (e, a) => { console.log
 # The ways in which resolvers ask: tests/programs/lookup.c.
 CONNECTED = ("connected", "checked", "blocking", "tcp")
 UNCONNECTED = ("sendto", "sendmsg", "sendmmsg")
-
-
-class NetBox(Box):
-    """A box whose commands run in a network of their own."""
-
-    network = None
-
-    def call(self, command, *, cwd=None, **options):
-        return super().call(self.network.inside(command, cwd or self.work), cwd="/", **options)
-
-    def lookup(self, cc="gcc"):
-        return self.program("lookup", *(("-fPIE", "-pie") if cc == "gcc" else ("-static",)), cc=cc)
-
-    def profile(self, *allow, more=""):
-        """A profile that grants these destinations, and the files of every program used here."""
-        path = self.new_profile()
-        path.write_text(f"""version = 2
-[filesystem]
-read = ["/usr", "/lib", "/lib64", "/bin", "/etc", "{self.top.parent}", "/proc/self", "/sys"]
-exec = ["/usr", "/lib", "/lib64", "/bin", "{self.top.parent}"]
-[network]
-allow = {json.dumps(list(allow))}
-""" + more)  # fmt: skip
-        return path
 
 
 @pytest.fixture
@@ -278,8 +253,6 @@ sys.stdin.read()
 print(socket.gethostbyname("www.test"))
 """
     # The file changes before the program asks for the first time, but after the tool has started.
-    import subprocess
-
     command = net.network.inside([net.sandlock, "run", "-p", str(profile), "--", PYTHON, "-c", code], net.work)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=net.env) as process:
         assert process.stdout.readline() == "ready\n"

@@ -16,6 +16,8 @@ TOOLS = {
     "apt-get": """\
 for word in "$@"; do case $word in -s) simulate=1 ;; install | update) verb=$word ;; esac; done
 [ -z "$simulate" ] && echo "apt-get $verb" >>"$LOG"
+[ "$verb" = install ] && [ -x "$POLICY_RC_D" ] && "$POLICY_RC_D"
+[ $? = 101 ] && : >"$KEPT"
 [ "$verb" = update ] && rm -f "$STALE"
 [ "$verb" = install ] && [ -e "$STALE" ] && exit 100
 [ "$verb" = install ] && [ -z "$simulate" ] && for word in "$@"; do echo "$word" >>"$HAVE"; done
@@ -45,7 +47,7 @@ def bootstrap(tmp_path):
             (bin_dir / name).write_text("#!/bin/sh\n" + TOOLS[name])
             (bin_dir / name).chmod(0o755)
         env = {"PATH": str(bin_dir), "UID_HERE": str(uid)}
-        env.update({k.upper(): str(tmp_path / k) for k in ("log", "have", "stale", "refuse")})
+        env.update({k.upper(): str(tmp_path / k) for k in ("log", "have", "stale", "refuse", "policy_rc_d", "kept")})
         done = subprocess.run(
             ["/bin/sh", checkout / "bootstrap", *targets], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
@@ -72,6 +74,22 @@ def test_installs_what_is_missing_then_nothing(bootstrap, tmp_path):
 def test_check_needs_more(bootstrap, tmp_path):
     bootstrap("check")
     assert set(packages("build", "check")) <= set((tmp_path / "have").read_text().split())
+
+
+@pytest.mark.parametrize("uid", (0, 1000))
+def test_servers_are_not_started(bootstrap, tmp_path, uid):
+    """Their packages ask policy-rc.d, which is there while they are installed; the machine's own is left alone."""
+    tools = ("make", "id", "dpkg-query", "apt-get", "sudo")
+    assert bootstrap("check", tools=tools, uid=uid)[0] == 0
+    assert (tmp_path / "kept").exists() and not (tmp_path / "policy_rc_d").exists()
+
+
+def test_a_policy_of_the_machines_own_stays(bootstrap, tmp_path):
+    own = tmp_path / "policy_rc_d"
+    own.write_text("#!/bin/sh\nexit 0\n")
+    own.chmod(0o755)
+    assert bootstrap("check")[0] == 0
+    assert own.read_text() == "#!/bin/sh\nexit 0\n" and not (tmp_path / "kept").exists()
 
 
 def test_updates_only_where_lists_are_stale(bootstrap, tmp_path):
