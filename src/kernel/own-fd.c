@@ -73,6 +73,36 @@ int sl_fd_take(pid_t tid, int fd)
 	return taken < 0 ? -errno : (int)taken;
 }
 
+void sl_pidfds_release(struct sl_pidfds *p)
+{
+	for (size_t i = 0; i < SL_PIDFD_SLOTS; i++)
+		if (p->slots[i].tid)
+			sl_close(p->slots[i].fd);
+	memset(p, 0, sizeof(*p));
+}
+
+int sl_fd_take_by(struct sl_pidfds *p, pid_t tid, int fd)
+{
+	size_t slot = (uint32_t)tid % SL_PIDFD_SLOTS;
+	long taken = -1;
+
+	if (fd < 0 || tid <= 0)
+		return -EBADF;
+	if (p->slots[slot].tid == tid) {
+		taken = syscall(__NR_pidfd_getfd, p->slots[slot].fd, fd, 0);
+		if (taken >= 0 || errno != ESRCH)
+			return taken < 0 ? -errno : (int)taken;
+	}
+	if (p->slots[slot].tid)
+		sl_close(p->slots[slot].fd);
+	p->slots[slot].fd = sl_pidfd_open(tid);
+	p->slots[slot].tid = p->slots[slot].fd < 0 ? 0 : tid;
+	if (p->slots[slot].fd < 0)
+		return sl_fd_take(tid, fd);
+	taken = syscall(__NR_pidfd_getfd, p->slots[slot].fd, fd, 0);
+	return taken < 0 ? -errno : (int)taken;
+}
+
 bool sl_fd_can_take(void)
 {
 	return syscall(__NR_pidfd_getfd, -1, 0, 0) < 0 && errno == EBADF;

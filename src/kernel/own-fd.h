@@ -18,6 +18,20 @@
  * where we may not take it; -ESRCH. */
 int sl_fd_take(pid_t tid, int fd);
 
+/* pidfds of threads that are heard of again and again, by number. A pidfd never leads to who has its thread's number
+ * later: then it is ESRCH, and another is opened. For one thread of ours. Zeroed memory is an empty table. */
+#define SL_PIDFD_SLOTS 32
+struct sl_pidfds {
+	struct {
+		pid_t tid; /* 0: empty */
+		int fd;
+	} slots[SL_PIDFD_SLOTS];
+};
+void sl_pidfds_release(struct sl_pidfds *p);
+
+/* As sl_fd_take(). */
+int sl_fd_take_by(struct sl_pidfds *p, pid_t tid, int fd);
+
 /* Can descriptors be taken here at all? A container's seccomp profile refuses pidfd_getfd to whom lacks CAP_SYS_PTRACE. */
 bool sl_fd_can_take(void);
 

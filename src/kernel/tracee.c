@@ -76,19 +76,28 @@ int sl_tracee_read(pid_t tid, uint64_t addr, void *buf, size_t len)
 	return 0;
 }
 
-int sl_tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t len)
+int sl_tracee_writev(pid_t tid, const struct iovec *remote, const struct iovec *local, size_t count)
 {
-	struct iovec local = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = len};
+	size_t len = 0;
 	ssize_t n;
 
+	for (size_t i = 0; i < count; i++)
+		len += local[i].iov_len;
 	if (!len)
 		return 0;
 	/* Never through /proc/TID/mem: that would write where the tracee itself may not. */
-	n = process_vm_writev(tid, &local, 1, &remote, 1, 0);
+	n = process_vm_writev(tid, local, count, remote, count, 0);
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -EFAULT;
+}
+
+int sl_tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t len)
+{
+	const struct iovec local = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+	const struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = len};
+
+	return sl_tracee_writev(tid, &remote, &local, 1);
 }
 
 ssize_t sl_tracee_read_string(pid_t tid, uint64_t addr, char *buf, size_t size)

@@ -18,6 +18,10 @@ int sl_tracee_read(pid_t tid, uint64_t addr, void *buf, size_t len);
 /* Copy len bytes to the thread's memory. */
 int sl_tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t len);
 
+/* Copy count ranges at once, each to the range of the thread's memory with the same index and length. */
+struct iovec;
+int sl_tracee_writev(pid_t tid, const struct iovec *remote, const struct iovec *local, size_t count);
+
 /* Copy a NUL-terminated string of at most size-1 bytes, without touching a page past its end. Returns its
  * length; -ENAMETOOLONG; -EFAULT; -EPERM; -ESRCH. */
 ssize_t sl_tracee_read_string(pid_t tid, uint64_t addr, char *buf, size_t size);

@@ -30,7 +30,7 @@ int64_t sl_net_async(struct sl_net_call *c)
 {
 	int on = 1, r;
 
-	c->fd = sl_fd_take(c->tid, (int)c->n.data.args[0]);
+	c->fd = sl_fd_take_by(&c->net->pidfds, c->tid, (int)c->n.data.args[0]);
 	if (c->fd < 0)
 		return c->fd == -EBADF ? -EBADF : -EPERM;
 	if (c->call->nr == __NR_ioctl) {

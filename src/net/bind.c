@@ -108,6 +108,8 @@ int64_t sl_net_listen(struct sl_net_call *c)
 	bool allowed = c->family == AF_UNIX || !policy;
 	int r;
 
+	if (!sl_net_call_valid(c))
+		return -EACCES;
 	if (is_internet(c)) {
 		if (getsockname(c->fd, &own.any, &own.len) < 0 ||
 		    !sl_address_fold(&own, &at.address, &at.port))

@@ -20,7 +20,6 @@ struct sl_net_call {
 	pid_t tid;
 	int fd; /* the caller's socket, ours */
 	int family, type, protocol;
-	bool nonblocking; /* the open file is, or the call says so */
 };
 
 /* Answer with a result (0 or more), or a negative errno. */
@@ -31,6 +30,9 @@ bool sl_net_call_protocol(const struct sl_net_call *c, enum sl_net_protocol *ret
 
 /* Report; e->deed and what is special are set, the rest is filled in. */
 void sl_net_call_report(const struct sl_net_call *c, struct sl_net_event *e, int error);
+
+/* Is the open file one that calls wait for? */
+bool sl_net_call_waits(const struct sl_net_call *c);
 
 /* Does the caller still wait? */
 bool sl_net_call_valid(const struct sl_net_call *c);

@@ -6,8 +6,8 @@
  * of the call could say so.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -74,16 +74,14 @@ static bool is_under_way(const struct connecting *k, int r)
 /* Connect without waiting. k->under_way: a blocking caller has to wait. */
 static int connect_now(struct connecting *k)
 {
-	int flags = fcntl(k->c.fd, F_GETFL), r;
+	int on = 1, off = 0, r;
 
-	if (k->c.nonblocking || flags < 0 || k->c.type == SOCK_DGRAM)
+	if (k->c.type == SOCK_DGRAM || !sl_net_call_waits(&k->c) || ioctl(k->c.fd, FIONBIO, &on) < 0)
 		return connect_once(k);
-	fcntl(k->c.fd, F_SETFL, flags | O_NONBLOCK);
 	r = connect_once(k);
 	if (r == -EINPROGRESS)
 		r = connect_once(k); /* over loopback it is done by now */
-	flags = fcntl(k->c.fd, F_GETFL);
-	fcntl(k->c.fd, F_SETFL, flags & ~O_NONBLOCK);
+	ioctl(k->c.fd, FIONBIO, &off);
 	k->under_way = is_under_way(k, r);
 	return r;
 }

@@ -179,7 +179,7 @@ static void take_queries(struct sl_forward *f, const struct front *front)
 	}
 }
 
-/* Is the query done with? */
+/* Is the query done with? Its socket is readable. */
 static bool take_reply(struct sl_forward *f, const struct ask *a)
 {
 	uint8_t *msg = f->msg;
@@ -187,7 +187,7 @@ static bool take_reply(struct sl_forward *f, const struct ask *a)
 
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EINTR)
-			return sl_now_ms() >= a->deadline_ms;
+			return false;
 		answer_without(a, SL_DNS_SERVFAIL);
 		return true;
 	}
@@ -214,10 +214,15 @@ static void take_connection(struct sl_forward *f, const struct front *front)
 	f->sessions[f->session_count++] = sl_forward_tcp_new(fd, &front->server);
 }
 
-static void serve_asks(struct sl_forward *f)
+/* polled: of each in turn. What is moved was looked at. */
+static void serve_asks(struct sl_forward *f, const struct pollfd *polled)
 {
+	int64_t now_ms = f->ask_count ? sl_now_ms() : 0;
+
 	for (size_t i = f->ask_count; i-- > 0;) {
-		if (!take_reply(f, f->asks[i]))
+		bool late = now_ms >= f->asks[i]->deadline_ms;
+
+		if (!late && !(polled[i].revents && take_reply(f, f->asks[i])))
 			continue;
 		sl_close(f->asks[i]->fd);
 		free(f->asks[i]);
@@ -276,7 +281,7 @@ static void *forward_main(void *arg)
 			break;
 		if (fds[0].revents)
 			eventfd_read(f->wake, &value);
-		serve_asks(f);
+		serve_asks(f, fds + 1 + 2 * front_count);
 		serve_sessions(f);
 		for (size_t i = 0; i < front_count; i++) {
 			if (fds[1 + 2 * i].revents)

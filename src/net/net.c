@@ -31,6 +31,7 @@ void sl_net_stop(struct sl_net *net)
 {
 	sl_workers_free(net->workers);
 	net->workers = NULL;
+	sl_pidfds_release(&net->pidfds);
 }
 
 void sl_net_answer(const struct sl_net_call *c, int64_t result)
@@ -80,23 +81,36 @@ void sl_net_call_report(const struct sl_net_call *c, struct sl_net_event *e, int
 	c->net->report(c->net->arg, e);
 }
 
+static bool is_any(const struct sl_address *a)
+{
+	const struct in6_addr *six = &a->in6.sin6_addr;
+
+	if (sl_address_family(a) == AF_INET)
+		return !a->in.sin_addr.s_addr;
+	return sl_address_family(a) == AF_INET6 &&
+	       (IN6_IS_ADDR_UNSPECIFIED(six) || (IN6_IS_ADDR_V4MAPPED(six) && !six->s6_addr32[3]));
+}
+
 void sl_net_name_any(const struct sl_net_call *c, struct sl_address *a)
 {
 	struct sl_address own = {.len = sizeof(own.storage)};
-	bool bound = getsockname(c->fd, &own.any, &own.len) == 0;
 	struct in6_addr *six = &a->in6.sin6_addr;
+	bool bound;
 
-	if (sl_address_family(a) == AF_INET && !a->in.sin_addr.s_addr) {
+	if (!is_any(a))
+		return;
+	bound = getsockname(c->fd, &own.any, &own.len) == 0;
+	if (sl_address_family(a) == AF_INET) {
 		a->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		if (bound && own.any.sa_family == AF_INET && own.in.sin_addr.s_addr)
 			a->in.sin_addr = own.in.sin_addr;
 		if (bound && own.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&own.in6.sin6_addr))
 			memcpy(&a->in.sin_addr, own.in6.sin6_addr.s6_addr + 12, 4);
-	} else if (sl_address_family(a) == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(six)) {
+	} else if (IN6_IS_ADDR_UNSPECIFIED(six)) {
 		*six = in6addr_loopback;
 		if (bound && own.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&own.in6.sin6_addr))
 			*six = own.in6.sin6_addr;
-	} else if (sl_address_family(a) == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six) && !six->s6_addr32[3]) {
+	} else {
 		six->s6_addr32[3] = htonl(INADDR_LOOPBACK);
 	}
 }
@@ -195,12 +209,11 @@ static int socket_option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
 }
 
-/* Take the caller's socket and look at what it is. 0 or -errno for the caller. */
+/* Take the caller's socket and look at what it is. Whoever acts on it sees after that, once for all that was read of
+ * the caller, that the notification is valid. 0 or -errno for the caller. */
 static int take_socket(struct sl_net_call *c)
 {
-	int flags;
-
-	c->fd = sl_fd_take(c->tid, (int)c->n.data.args[0]);
+	c->fd = sl_fd_take_by(&c->net->pidfds, c->tid, (int)c->n.data.args[0]);
 	if (c->fd < 0)
 		return c->fd == -EBADF ? -EBADF : -EACCES;
 	c->family = socket_option(c->fd, SO_DOMAIN);
@@ -208,11 +221,14 @@ static int take_socket(struct sl_net_call *c)
 		return c->family; /* EBADF, ENOTSOCK */
 	c->type = socket_option(c->fd, SO_TYPE);
 	c->protocol = socket_option(c->fd, SO_PROTOCOL);
-	flags = fcntl(c->fd, F_GETFL);
-	if (c->type < 0 || c->protocol < 0 || flags < 0)
-		return -EACCES;
-	c->nonblocking = flags & O_NONBLOCK;
-	return sl_net_call_valid(c) ? 0 : -EACCES;
+	return c->type < 0 || c->protocol < 0 ? -EACCES : 0;
+}
+
+bool sl_net_call_waits(const struct sl_net_call *c)
+{
+	int flags = fcntl(c->fd, F_GETFL);
+
+	return flags >= 0 && !(flags & O_NONBLOCK);
 }
 
 static int64_t dispatch(struct sl_net_call *c)

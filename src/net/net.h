@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "kernel/own-fd.h"
 #include "kernel/resolve.h"
 #include "policy/calls.h"
 #include "policy/policy.h"
@@ -71,6 +72,7 @@ struct sl_net {
 	void *find_arg;
 	/* Its own. */
 	struct sl_workers *workers;
+	struct sl_pidfds pidfds; /* of callers; the notifier's thread alone */
 };
 
 /* Before the first call, and after the last was received: what still blocks is given up, unanswered. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 #include "base/macros.h"
 #include "net/call.h"
@@ -33,13 +34,19 @@ static bool has_stand_in(const struct sl_net_call *c, struct sl_nameserver *ret)
 	       sl_resolver_stands_for(c->net->resolver, &peer.any, peer.len, ret);
 }
 
-/* Write the address and its length as the kernel does. */
-static int tell_source(const struct receiving *k)
+/* Hand over what came, and the nameserver's address as the kernel writes one: as much as there is room for, and its length. */
+static int tell(const struct receiving *k, uint8_t *buf, size_t len)
 {
-	uint32_t len = k->server.len;
-	int r = sl_tracee_write(k->c.tid, k->c.n.data.args[4], &k->server.any, SL_MIN(k->room, len));
+	struct sl_nameserver server = k->server;
+	const __u64 *args = k->c.n.data.args;
+	uint32_t server_len = server.len;
+	const struct iovec local[] = {
+	    {buf, len}, {&server.any, SL_MIN(k->room, server_len)}, {&server_len, sizeof(server_len)}};
+	const struct iovec remote[] = {{(void *)(uintptr_t)args[1], local[0].iov_len},
+				       {(void *)(uintptr_t)args[4], local[1].iov_len},
+				       {(void *)(uintptr_t)args[5], local[2].iov_len}};
 
-	return r < 0 ? r : sl_tracee_write(k->c.tid, k->c.n.data.args[5], &len, sizeof(len));
+	return sl_tracee_writev(k->c.tid, remote, local, SL_ARRAY_LEN(local));
 }
 
 /* Receive once: the result, or -errno. */
@@ -48,14 +55,10 @@ static int64_t receive_once(const struct receiving *k, int more_flags)
 	static const size_t none = 1; /* malloc(0) may be NULL */
 	SL_FREE uint8_t *buf = sl_xmalloc(k->size + none);
 	ssize_t n = recv(k->c.fd, buf, k->size, k->flags | more_flags);
-	int r;
 
 	if (n < 0)
 		return -errno;
-	r = sl_tracee_write(k->c.tid, k->c.n.data.args[1], buf, SL_MIN((size_t)n, k->size));
-	if (r == 0)
-		r = tell_source(k);
-	return r < 0 ? -EFAULT : n;
+	return tell(k, buf, SL_MIN((size_t)n, k->size)) < 0 ? -EFAULT : n;
 }
 
 static int64_t receive_timeout_us(int fd)
@@ -118,7 +121,7 @@ int64_t sl_net_receive(struct sl_net_call *c)
 	k->c = *c;
 	k->server = server;
 	r = begin(k);
-	if (r == -EAGAIN && !c->nonblocking && !(k->flags & MSG_DONTWAIT)) {
+	if (r == -EAGAIN && !(k->flags & MSG_DONTWAIT) && sl_net_call_waits(c)) {
 		r = sl_workers_run(c->net->workers, work, k);
 		if (r == 0)
 			return SL_LATER;

@@ -63,21 +63,28 @@ struct sl_resolver {
 	int stop_fd;
 };
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* The file's text where it is another than last time; a missing one is empty. */
 static bool changed(struct watched *w, struct sl_strbuf *text)
 {
-	SL_CLOSE int fd = open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	SL_CLOSE int fd = -EBADF;
 	struct stat st = {.st_size = -1};
 	char chunk[16384];
 	ssize_t n;
 
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+	if (stat(w->path, &st) < 0)
 		st = (struct stat){.st_size = -1};
-	if (w->read && st.st_size == w->st.st_size && st.st_ino == w->st.st_ino &&
-	    st.st_dev == w->st.st_dev && st.st_mtim.tv_sec == w->st.st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == w->st.st_mtim.tv_nsec)
+	if (w->read && is_same(&st, &w->st))
 		return false;
 	w->read = true;
+	fd = open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		st = (struct stat){.st_size = -1};
 	w->st = st;
 	while (st.st_size >= 0 && text->len < FILE_MAX_BYTES && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		sl_strbuf_add(text, chunk, (size_t)n);

@@ -6,7 +6,6 @@
  * is sent piece by piece, for it can be longer than anybody wants to hold.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <signal.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #endif
 
 #define MESSAGES_MAX 1024 /* UIO_MAXIOV */
+#define SMALL_BYTES  2048 /* most datagrams */
 
 struct sending {
 	struct sl_net_call c;
@@ -41,19 +41,43 @@ struct sending {
 	struct sl_net_peer peer;
 	bool has_peer;
 	uint64_t sent; /* of a stream */
-	char *piece;   /* mapped */
+	char *piece;   /* small, or mapped */
 	size_t piece_len, piece_size;
+	char small[SMALL_BYTES];
 };
+
+/* A piece that was mapped is unmapped, not reused: with MSG_ZEROCOPY the kernel still sends from its pages. */
+static void drop_piece(struct sending *s)
+{
+	if (s->piece && s->piece != s->small)
+		munmap(s->piece, s->piece_size);
+	s->piece = NULL;
+	s->piece_len = s->piece_size = 0;
+}
+
+/* Room for a piece. False: there is none. */
+static bool get_piece(struct sending *s, size_t size)
+{
+	drop_piece(s);
+	if (size <= sizeof(s->small) && !(s->flags & MSG_ZEROCOPY)) {
+		s->piece = s->small;
+		s->piece_size = sizeof(s->small);
+		return true;
+	}
+	s->piece = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->piece == MAP_FAILED) {
+		s->piece = NULL;
+		return false;
+	}
+	s->piece_size = size;
+	return true;
+}
 
 static void drop_message(struct sending *s)
 {
 	sl_message_release(&s->m);
 	sl_local_release(&s->local);
-	/* Unmapped, not reused: with MSG_ZEROCOPY the kernel still sends from these pages. */
-	if (s->piece)
-		munmap(s->piece, s->piece_size);
-	s->piece = NULL;
-	s->piece_len = s->piece_size = 0;
+	drop_piece(s);
 	s->sent = 0;
 	s->loaded = s->look_up = s->has_peer = false;
 }
@@ -92,14 +116,8 @@ static int load_piece(struct sending *s)
 
 	if (!is_stream(s) && left > SL_DATAGRAM_MAX)
 		return -EMSGSIZE;
-	if (s->piece)
-		munmap(s->piece, s->piece_size);
-	s->piece_size = SL_MAX(len, (size_t)SL_DNS_QUERY_MAX);
-	s->piece = mmap(NULL, s->piece_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->piece == MAP_FAILED) {
-		s->piece = NULL;
+	if (!get_piece(s, SL_MAX(len, (size_t)SL_DNS_QUERY_MAX)))
 		return -ENOMEM;
-	}
 	s->piece_len = len;
 	return sl_message_copy(&s->c, &s->m, s->sent, s->piece, len);
 }
@@ -267,16 +285,19 @@ static ssize_t send_waiting(struct sending *s)
 	return n == -EINTR && !timeout_us ? -SL_ERESTARTSYS : n;
 }
 
+static bool waits(const struct sending *s)
+{
+	return !(s->flags & MSG_DONTWAIT) && sl_net_call_waits(&s->c);
+}
+
 /* Send what is loaded. The bytes, -errno, or SL_LATER. */
 static int64_t send_loaded(struct sending *s)
 {
-	bool waits = !s->c.nonblocking && !(s->flags & MSG_DONTWAIT);
-
 	for (;;) {
-		ssize_t n = s->in_worker && waits ? send_waiting(s) : send_piece(s, MSG_DONTWAIT);
+		ssize_t n = s->in_worker && waits(s) ? send_waiting(s) : send_piece(s, MSG_DONTWAIT);
 		int r;
 
-		if ((n == -EAGAIN || n == -EINPROGRESS) && waits && !s->in_worker)
+		if ((n == -EAGAIN || n == -EINPROGRESS) && !s->in_worker && waits(s))
 			return SL_LATER;
 		if (n < 0)
 			return s->sent ? (int64_t)s->sent : n;
@@ -284,7 +305,7 @@ static int64_t send_loaded(struct sending *s)
 		if (!is_stream(s) || s->sent == s->m.total)
 			return (int64_t)s->sent;
 		r = load_piece(s);
-		if (r < 0)
+		if (r < 0 || !sl_net_call_valid(&s->c))
 			return (int64_t)s->sent;
 	}
 }

@@ -22,21 +22,18 @@
  * namespace has somebody else under it. Asked once a process. */
 bool sl_behalf_proc_is_ours(void)
 {
-	static pid_t checked;
-	pid_t own = getpid();
+	static bool ours;
 	char text[16];
 	ssize_t n;
 
-	if (checked == own)
+	if (ours)
 		return true;
 	n = readlink("/proc/self", text, sizeof(text) - 1);
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	if (strtol(text, NULL, 10) != own)
-		return false;
-	checked = own;
-	return true;
+	ours = strtol(text, NULL, 10) == getpid();
+	return ours;
 }
 
 void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct seccomp_notif *n)

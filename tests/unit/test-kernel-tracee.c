@@ -1,11 +1,12 @@
 /*
- * Unit tests of kernel/tracee.h, its identity part and kernel/mappings.h. Each works on a child that waits;
+ * Unit tests of kernel/tracee.h, its identity part, kernel/mappings.h and taking descriptors (kernel/own-fd.h). Each works on a child that waits;
  * what it should have is what the child itself was told to become.
  */
 #include <check.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "kernel/mappings.h"
+#include "kernel/own-fd.h"
 #include "kernel/tracee.h"
 
 #define USER   65534
@@ -485,6 +487,81 @@ START_TEST(program)
 }
 END_TEST
 
+#define TAKEN 200 /* the number under which children have a file to be taken */
+
+static const char *taken_file;
+
+static void open_taken(void)
+{
+	need(dup2(open(taken_file, O_RDONLY), TAKEN) == TAKEN, taken_file);
+}
+
+/* What the descriptor that was taken leads to. */
+static void check_taken(int fd, const char *path)
+{
+	struct stat is, wanted;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &is), 0);
+	ck_assert_int_eq(stat(path, &wanted), 0);
+	ck_assert(is.st_ino == wanted.st_ino && is.st_rdev == wanted.st_rdev);
+	close(fd);
+}
+
+static pid_t start_with(const char *path)
+{
+	taken_file = path;
+	return start(open_taken);
+}
+
+START_TEST(take)
+{
+	struct sl_pidfds p = {0};
+	pid_t one = start_with("/dev/null"), two = start_with("/dev/zero");
+
+	for (int i = 0; i < 2; i++) {
+		check_taken(sl_fd_take_by(&p, one, TAKEN), "/dev/null");
+		check_taken(sl_fd_take_by(&p, two, TAKEN), "/dev/zero");
+	}
+	ck_assert_int_eq(sl_fd_take_by(&p, one, TAKEN + 1), -EBADF);
+	ck_assert_int_eq(sl_fd_take_by(&p, one, -1), -EBADF);
+	stop(one);
+	ck_assert_int_eq(sl_fd_take_by(&p, one, TAKEN), -ESRCH);
+	check_taken(sl_fd_take_by(&p, two, TAKEN), "/dev/zero");
+	stop(two);
+	sl_pidfds_release(&p);
+}
+END_TEST
+
+/* A number that another process has by now: never what its predecessor had. */
+START_TEST(take_from_a_number_used_again)
+{
+	struct sl_pidfds p = {0};
+	pid_t pid = start_with("/dev/null");
+	struct clone_args how = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = 1};
+	int pipes[2];
+	char c;
+
+	check_taken(sl_fd_take_by(&p, pid, TAKEN), "/dev/null");
+	stop(pid);
+	ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+	taken_file = "/dev/zero";
+	if (syscall(SYS_clone3, &how, sizeof(how)) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		open_taken();
+		need(write(pipes[1], "", 1) == 1, "write");
+		for (;;)
+			pause();
+	}
+	close(pipes[1]);
+	ck_assert_int_eq(read(pipes[0], &c, 1), 1);
+	close(pipes[0]);
+	check_taken(sl_fd_take_by(&p, pid, TAKEN), "/dev/zero");
+	stop(pid);
+	sl_pidfds_release(&p);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("kernel-tracee");
@@ -503,7 +580,9 @@ int main(void)
 	tcase_add_test(t, assume_refused);
 	tcase_add_test(t, mappings);
 	tcase_add_test(t, program);
+	tcase_add_test(t, take);
 	if (is_root) {
+		tcase_add_test(t, take_from_a_number_used_again);
 		tcase_add_test(t, too_many_groups);
 		tcase_add_test(t, assume);
 		tcase_add_test(t, assume_one_thread);
