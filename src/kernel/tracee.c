@@ -267,6 +267,21 @@ bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor)
 	return false;
 }
 
+pid_t sl_proc_pid(const char *path, const char **ret_rest)
+{
+	char *end;
+	long value;
+
+	if (strncmp(path, "/proc/", 6) != 0 || path[6] < '1' || path[6] > '9')
+		return 0;
+	errno = 0;
+	value = strtol(path + 6, &end, 10);
+	if (errno || value > INT32_MAX || (*end && *end != '/'))
+		return 0;
+	*ret_rest = end;
+	return (pid_t)value;
+}
+
 static uint64_t status_mask(const char *status, const char *name)
 {
 	const char *at = strstr(status, name);

@@ -51,6 +51,10 @@ pid_t sl_tracee_ppid(pid_t pid);
 /* Is pid equal to ancestor, or a descendant of it by parent links? */
 bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor);
 
+/* The process that a canonical path of procfs is about: "/proc/N" or "/proc/N/rest", N without leading zeros.
+ * Returns N, with *ret_rest at what follows it ("" or "/rest"); 0 where path is no such path. */
+pid_t sl_proc_pid(const char *path, const char **ret_rest);
+
 /* Take on the file-system identity of creds in the calling thread only (raw system calls): supplementary
  * groups, fsgid, fsuid, effective capabilities. Fails closed: on error the identity is restored and -EPERM
  * returned. */

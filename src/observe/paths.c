@@ -8,7 +8,6 @@
  *   /dev/pts/N                               /dev/pts
  */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -17,22 +16,6 @@
 bool sl_event_in_tmp(const struct sl_event *e, const char *path)
 {
 	return e->o->tmp_dir && sl_path_within(path, e->o->tmp_dir);
-}
-
-/* A decimal component: its value and what follows it, or 0. */
-static pid_t number_at(const char *s, const char **ret_end)
-{
-	char *end;
-	long value;
-
-	if (*s < '1' || *s > '9')
-		return 0;
-	errno = 0;
-	value = strtol(s, &end, 10);
-	if (errno || value > INT32_MAX || (*end && *end != '/'))
-		return 0;
-	*ret_end = end;
-	return (pid_t)value;
 }
 
 /* Directories of /proc/PID whose entries have the numbers of one run. */
@@ -111,10 +94,9 @@ const char *sl_event_name(struct sl_event *e, const char *path, bool *is_dir)
 		e->tmp_used = true;
 		return NULL;
 	}
-	if (!strncmp(path, "/proc/", 6)) {
-		pid = number_at(path + 6, &rest);
-		return pid ? process_name(e, pid, rest, is_dir) : path;
-	}
+	pid = sl_proc_pid(path, &rest);
+	if (pid)
+		return process_name(e, pid, rest, is_dir);
 	if (!strncmp(path, "/dev/pts/", 9) && path[9] >= '0' && path[9] <= '9') {
 		*is_dir = true;
 		return "/dev/pts";

@@ -13,7 +13,6 @@
  * The kernel checks access to these files against who opens them and who reads: the open is done with the
  * caller's identity, and what is then read is about a process that the caller may trace anyway.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -65,24 +64,6 @@ static bool looks_own(const struct sl_opening *o)
 	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* "/proc/PID/rest" or "/proc/PID/task/TID/rest": PID to *ret_pid; what follows it, or NULL. A thread's entry
- * counts as its process's, for that is how rules are made. */
-static const char *split_proc(const char *path, pid_t *ret_pid)
-{
-	char *end;
-	const char *rest;
-	long pid;
-
-	if (strncmp(path, "/proc/", 6) != 0 || !isdigit((unsigned char)path[6]))
-		return NULL;
-	pid = strtol(path + 6, &end, 10);
-	if (pid <= 0 || pid > INT32_MAX || (*end && *end != '/'))
-		return NULL;
-	*ret_pid = (pid_t)pid;
-	rest = *end ? end + 1 : end;
-	return rest;
-}
-
 /* What follows "task/TID" in rest, or NULL. */
 static const char *thread_rest(const char *rest)
 {
@@ -93,7 +74,8 @@ static const char *thread_rest(const char *rest)
 	return *rest == '/' ? rest + 1 : !*rest ? rest : NULL;
 }
 
-/* Does the policy grant the entry at this canonical path to the caller as its own? */
+/* Does the policy grant the entry at this canonical path to the caller as its own? A thread's entry counts as
+ * its process's, for that is how rules are made. */
 static bool allowed(const struct sl_behalf *b, const struct sl_opening *o, const char *path, bool is_dir)
 {
 	const struct sl_policy *policy = b->policy;
@@ -101,9 +83,10 @@ static bool allowed(const struct sl_behalf *b, const struct sl_opening *o, const
 	const char *rest, *below_thread;
 	pid_t pid, caller;
 
-	rest = split_proc(path, &pid);
-	if (!rest)
+	pid = sl_proc_pid(path, &rest);
+	if (!pid)
 		return false;
+	rest += *rest == '/';
 	caller = sl_tracee_tgid(o->tid);
 	pid = sl_tracee_tgid(pid); /* "/proc/TID" is there as well */
 	if (caller <= 0 || pid <= 0 || !sl_behalf_is_inside(b, pid))

@@ -62,15 +62,23 @@ static void note_refused(const struct sl_view_call *c, const char *what)
 
 /* ---- procfs and descriptors ---- */
 
-/* An entry of procfs. What is only read the caller opens itself. Entries of its own process (and its threads)
- * may be written, as the run would: they are about the process alone. */
+/* Is the path one about the caller's process (or its threads), or one that descends from it? */
+static bool is_about_own(pid_t tid, const char *path)
+{
+	const char *rest;
+	pid_t pid = sl_proc_pid(path, &rest), own = sl_tracee_tgid(tid);
+
+	pid = pid ? sl_tracee_tgid(pid) : 0;
+	return own > 0 && pid > 0 && sl_tracee_is_descendant(pid, own);
+}
+
+/* An entry of procfs. What is only read the caller opens itself. Entries of its own process and of those that
+ * it made may be written, as the run would (open-self.c): they are about these processes alone. */
 static int open_proc(struct sl_view_call *c, const struct sl_place *p)
 {
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
 	struct sl_resolve_opts opts = {.flags = c->open_flags & O_NOFOLLOW ? SL_RESOLVE_NOFOLLOW : 0,
 				       .creds = c->v->observer ? sl_observer_caller(c->v->observer) : NULL};
-	pid_t own = sl_tracee_tgid(c->tid);
-	SL_FREE char *dir = NULL;
 	struct stat st;
 	int r;
 
@@ -83,8 +91,7 @@ static int open_proc(struct sl_view_call *c, const struct sl_place *p)
 		return -errno;
 	if (S_ISDIR(st.st_mode) && c->changes)
 		return -EISDIR;
-	dir = sl_xasprintf("/proc/%d", (int)own);
-	if (!sl_path_within(at.path, dir) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+	if (!is_about_own(c->tid, at.path) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
 		note_refused(c, "writing below /proc");
 		return -EACCES;
 	}
