@@ -512,11 +512,22 @@ START_TEST(read_only_lower)
 }
 END_TEST
 
+/* The call sets all flags at once, and ext4 that is told to do without extents sets the others and then says
+ * EOPNOTSUPP where it cannot: what is there stays. */
+static bool set_inode_flag(int fd, int flag)
+{
+	int flags;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return false;
+	flags = (flags & ~(FS_APPEND_FL | FS_IMMUTABLE_FL)) | flag;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
 START_TEST(immutable_and_append_only_lower)
 {
 	int fd = openat(w.lower, "a/c", O_RDONLY | O_CLOEXEC);
-	int append = FS_APPEND_FL, immutable = FS_IMMUTABLE_FL, none = 0;
-	bool set = ioctl(fd, FS_IOC_SETFLAGS, &append) == 0; /* root, on most file systems */
+	bool set = set_inode_flag(fd, FS_APPEND_FL); /* root, on most file systems */
 	struct sl_view_file *f = NULL;
 	int r = set ? -EPERM : 0;
 
@@ -524,7 +535,7 @@ START_TEST(immutable_and_append_only_lower)
 		ck_assert_int_eq(sl_view_openat(&w.ctx, NULL, "a/c", O_WRONLY, 0, 0, &f), -EPERM);
 		ck_assert_int_eq(sl_view_truncate(&w.ctx, NULL, "a/c", 0), -EPERM);
 		ck_assert_int_eq(sl_view_unlinkat(&w.ctx, NULL, "a/c", 0), -EPERM);
-		ck_assert_int_eq(ioctl(fd, FS_IOC_SETFLAGS, &immutable), 0);
+		ck_assert(set_inode_flag(fd, FS_IMMUTABLE_FL));
 	}
 	ck_assert_int_eq(sl_view_chmodat(&w.ctx, NULL, "a/c", 0600, 0), r);
 	ck_assert_int_eq(sl_view_linkat(&w.ctx, NULL, "a/c", NULL, "link", 0), r);
@@ -532,7 +543,7 @@ START_TEST(immutable_and_append_only_lower)
 	ck_assert_int_eq(sl_view_renameat2(&w.ctx, NULL, "a/c", NULL, "moved", 0), r);
 	if (set) {
 		ck_assert_int_eq(sl_view_openat(&w.ctx, NULL, "a/c", O_WRONLY | O_APPEND, 0, 0, &f), -EPERM);
-		ck_assert_int_eq(ioctl(fd, FS_IOC_SETFLAGS, &none), 0);
+		ck_assert(set_inode_flag(fd, 0));
 	}
 	close(fd);
 }
