@@ -44,7 +44,17 @@ static sl_view_handler *const handlers[] = {
     [SL_OP_CHDIR] = sl_view_do_chdir,
 };
 
-#define OPEN_WRITES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+#define OPEN_WRITES (O_CREAT | O_TRUNC | TMPFILE_BIT)
+#define LARGEFILE   0100000 /* of the kernel; the libc's is 0 */
+/* Of openat2(2), which takes nothing else. */
+#define OPEN_KNOWN                                                                                           \
+	((uint64_t)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |     \
+		    O_DSYNC | O_ASYNC | O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |        \
+		    O_CLOEXEC | O_PATH | O_TMPFILE))
+#define RESOLVE_KNOWN                                                                                        \
+	((uint64_t)(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |        \
+		    RESOLVE_IN_ROOT | RESOLVE_CACHED))
 #define HOW_MAX	    4096 /* a page, as in the kernel */
 
 /* ---- arguments ---- */
@@ -65,6 +75,21 @@ int sl_view_call_path(struct sl_view_call *c, int which)
 	return 0;
 }
 
+/* What build_open_flags() of the kernel's fs/open.c says of the members. */
+static int check_how(uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+	bool creates = flags & (O_CREAT | TMPFILE_BIT);
+
+	if (flags & ~OPEN_KNOWN || resolve & ~RESOLVE_KNOWN ||
+	    (resolve & RESOLVE_BENEATH && resolve & RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if (creates ? mode > 07777 : mode != 0)
+		return -EINVAL;
+	if (flags & O_PATH && flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+		return -EINVAL;
+	return resolve & RESOLVE_CACHED && (creates || flags & O_TRUNC) ? -EAGAIN : 0;
+}
+
 /* openat2's structure, as copy_struct_from_user() takes it. */
 static int read_how(struct sl_view_call *c)
 {
@@ -82,8 +107,9 @@ static int read_how(struct sl_view_call *c)
 	for (size_t i = sizeof(struct open_how) / sizeof(how[0]); i < SL_ARRAY_LEN(how); i++)
 		if (how[i])
 			return -E2BIG;
-	if (how[0] > INT32_MAX || how[1] > 07777)
-		return -EINVAL;
+	r = check_how(how[0], how[1], how[2]);
+	if (r < 0)
+		return r;
 	c->open_flags = (int)how[0];
 	c->open_mode = (mode_t)how[1];
 	c->open_resolve = how[2];

@@ -8,6 +8,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -36,10 +37,10 @@ int sl_view_do_getcwd(struct sl_view_call *c)
 	if (r < 0)
 		return r;
 	len = strlen(path) + 1;
-	if (len > c->n->data.args[1])
-		return -ERANGE;
 	if (len > PATH_MAX)
 		return -ENAMETOOLONG;
+	if (len > c->n->data.args[1])
+		return -ERANGE;
 	r = sl_tracee_write(c->tid, c->n->data.args[0], path, len);
 	return r < 0 ? r : (int)len;
 }
@@ -59,6 +60,7 @@ static bool has_changed_names(const struct sl_vnode *dir)
 	return !dir->lower || dir->dead;
 }
 
+/* The listing of a descriptor: what its owner, another thread, the parent or a doubled descriptor began. */
 static struct sl_view_listing *find_listing(struct sl_view_calls *v, const struct sl_vnode *dir, pid_t tid,
 					    int fd)
 {
@@ -67,11 +69,12 @@ static struct sl_view_listing *find_listing(struct sl_view_calls *v, const struc
 	for (size_t i = 0; i < v->listing_count; i++) {
 		struct sl_view_listing *l = &v->listings[i];
 
-		if (l->fd != fd || l->file->node != dir)
+		if (l->file->node != dir)
 			continue;
-		if (l->tid == tid)
+		if (l->fd == fd && l->tid == tid)
 			return l;
-		other = l; /* another thread's, or the parent's */
+		if (l->fd == fd || syscall(SYS_kcmp, tid, l->tid, KCMP_FILE, fd, l->fd) == 0)
+			other = l;
 	}
 	return other;
 }

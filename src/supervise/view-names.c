@@ -161,6 +161,8 @@ int sl_view_do_link(struct sl_view_call *c)
 	r2 = find_name(c, 1, &to);
 	if (r2 < 0 && r2 != SL_VIEW_CONTINUE)
 		return r2;
+	if (from.kind == SL_PLACE_OPEN && from.moved && r2 != SL_VIEW_CONTINUE)
+		return -ENOENT; /* it has no name any more */
 	if (is_real(c, &from) != (r2 == SL_VIEW_CONTINUE) || (r2 == SL_VIEW_CONTINUE && from.moved))
 		return -EXDEV;
 	if (r2 == SL_VIEW_CONTINUE)

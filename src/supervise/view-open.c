@@ -18,9 +18,6 @@
 #include "view/perm.h"
 
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
-#define RESOLVE_KNOWN                                                                                        \
-	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT | \
-	 RESOLVE_CACHED)
 #define UNNAMED_SWEEP 64
 
 static int send_fd(struct sl_view_call *c, int fd)
@@ -391,8 +388,6 @@ int sl_view_do_open(struct sl_view_call *c)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	int flags = c->open_flags, walk = SL_VWALK_FOLLOW, r;
 
-	if (c->op == SL_OP_OPENAT2 && c->open_resolve & ~(uint64_t)RESOLVE_KNOWN)
-		return -EINVAL;
 	if (flags & TMPFILE_BIT &&
 	    ((flags & O_TMPFILE) != O_TMPFILE || flags & O_CREAT || !(flags & O_ACCMODE)))
 		return -EINVAL;

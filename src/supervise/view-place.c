@@ -61,6 +61,15 @@ static uint32_t object_number(const struct sl_view_calls *v, const char *path, c
 	return number;
 }
 
+/* Is it, or was it, an object of the upper? One that has no name any more has " (deleted)" behind its number. */
+static bool is_upper(const struct sl_view_calls *v, const char *path)
+{
+	const char *upper = sl_view_upper_path(v->view);
+	size_t len = strlen(upper);
+
+	return strncmp(path, upper, len) == 0 && path[len] == '/';
+}
+
 int sl_view_map(struct sl_view_calls *v, const char *real, struct sl_vnode **ret)
 {
 	const char *rest;
@@ -105,14 +114,13 @@ static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_v
 
 static bool is_changed(const struct sl_vnode *n)
 {
-	return n && (n->obj || n->links_delta || !n->lower);
+	return n && (n->obj || n->links_delta || n->changed_ns || n->dead || !n->lower);
 }
 
 /* What a link of /proc leads to. The text of the link is the kernel's. */
 static int follow_link(struct sl_view_call *c, const char *link, struct sl_place *ret)
 {
 	char real[PATH_MAX];
-	const char *rest;
 	ssize_t len = readlink(link, real, sizeof(real));
 	int r;
 
@@ -124,7 +132,7 @@ static int follow_link(struct sl_view_call *c, const char *link, struct sl_place
 	r = map_remembered(c->v, real, &ret->walk.node);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		ret->kind = SL_PLACE_OPEN;
-		ret->moved = object_number(c->v, real, &rest) != 0;
+		ret->moved = is_upper(c->v, real);
 		snprintf(ret->text, sizeof(ret->text), "%s", link);
 		return 0;
 	}
@@ -133,7 +141,7 @@ static int follow_link(struct sl_view_call *c, const char *link, struct sl_place
 	ret->kind = SL_PLACE_VIEW;
 	ret->walk.last = SL_VWALK_ROOT;
 	/* A directory of the upper has nothing in it: the caller's own look-ups there find nothing. */
-	ret->moved = object_number(c->v, real, &rest) != 0;
+	ret->moved = is_upper(c->v, real);
 	ret->changed = is_changed(ret->walk.node);
 	return 0;
 }

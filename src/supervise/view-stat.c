@@ -46,13 +46,25 @@ static int find_object(struct sl_view_call *c, unsigned int at_flags, struct sl_
 	return SL_VIEW_CONTINUE;
 }
 
+/* What the kernel says of the arguments before it looks at the path. */
+static int check_stat(const struct sl_view_call *c, bool is_statx)
+{
+	unsigned int flags = sl_view_flags_arg(c), sync = flags & AT_STATX_SYNC_TYPE;
+
+	if (flags & ~(unsigned int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+		return -EINVAL;
+	return is_statx && (sync == AT_STATX_SYNC_TYPE || c->n->data.args[3] & STATX__RESERVED) ? -EINVAL : 0;
+}
+
 int sl_view_do_stat(struct sl_view_call *c)
 {
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	bool is_statx = c->n->data.nr == __NR_statx;
 	struct stat st;
-	int r = find_object(c, sl_view_flags_arg(c), &p), arg;
+	int r = check_stat(c, is_statx), arg;
 
+	if (r == 0)
+		r = find_object(c, sl_view_flags_arg(c), &p);
 	if (r == 0)
 		r = sl_view_call_begin(c, false);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "view/change.h"
 #include "view/copy-up.h"
 #include "view/perm.h"
 #include "view/walk.h"
@@ -242,6 +243,20 @@ int sl_view_utimensat(const struct sl_view_ctx *c, struct sl_view_file *at, cons
 	return r < 0 ? r : sl_vstore_utimes(&c->view->store, n->obj, times);
 }
 
+int sl_vchange_written(const struct sl_view_ctx *c, struct sl_vnode *n)
+{
+	struct stat st;
+	mode_t mode;
+	int r = sl_vnode_stat(n, &st);
+
+	if (r < 0 || !(st.st_mode & (S_ISUID | S_ISGID)) || sl_vperm_cap(c, CAP_FSETID))
+		return r;
+	mode = st.st_mode & ~(mode_t)S_ISUID;
+	if (mode & S_IXGRP || !sl_vperm_in_group(c, st.st_gid))
+		mode &= ~(mode_t)S_ISGID;
+	return mode == st.st_mode ? 0 : sl_vnode_own(n, st.st_uid, st.st_gid, mode & 07777);
+}
+
 int sl_view_truncate(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, off_t length)
 {
 	SL_VNODE *n = NULL;
@@ -267,6 +282,8 @@ int sl_view_truncate(const struct sl_view_ctx *c, struct sl_view_file *at, const
 	if (r == 0 &&
 	    (length == st.st_size ? truncate(sl_vstore_proc(fd, proc), length) : ftruncate(fd, length)) < 0)
 		r = -errno;
+	if (r == 0)
+		r = sl_vchange_written(c, n);
 	if (r < 0 && made)
 		sl_vcopy_drop(n);
 	return r;

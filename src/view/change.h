@@ -15,4 +15,8 @@ int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t
 int sl_vchange_prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, bool is_dir,
 		       struct sl_vwalk *ret);
 
+/* Contents were changed for c: the set-user-ID and set-group-ID bits go as a write of its own takes them
+ * (setattr_should_drop_suidgid()). n has its contents in the upper. -errno. */
+int sl_vchange_written(const struct sl_view_ctx *c, struct sl_vnode *n);
+
 #endif

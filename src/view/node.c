@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/strbuf.h"
 
@@ -461,10 +462,23 @@ int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 			return -errno;
 	}
 	ret->st_nlink = sl_vnode_links(n);
+	if (n->changed_ns > ret->st_ctim.tv_sec * 1000000000LL + ret->st_ctim.tv_nsec) {
+		ret->st_ctim.tv_sec = n->changed_ns / 1000000000;
+		ret->st_ctim.tv_nsec = n->changed_ns % 1000000000;
+	}
 	return 0;
 }
 
 /* ---- names ---- */
+
+/* By the kernel's own clock for such times, so that what it sets next is not earlier. */
+static void name_changed(struct sl_vnode *n)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	n->changed_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+}
 
 /* The entry that records a change of a name. exists: does the view have an object under the name now? Without
  * an entry that object is the lower's. */
@@ -493,6 +507,7 @@ void sl_vnode_link(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 
 	e->node = n;
 	n->pins++;
+	name_changed(n);
 	if (sl_vnode_is_dir(n)) {
 		dir->pins++;
 		if (n->parent)
@@ -515,6 +530,7 @@ void sl_vnode_unlink(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 	if (e->node)
 		n->pins--;
 	e->node = NULL;
+	name_changed(n);
 	if (sl_vnode_is_dir(n)) {
 		n->self = NULL;
 		dir->links_delta--;

@@ -45,7 +45,8 @@ struct sl_vnode {
 	dev_t dev;		    /* as shown */
 	ino_t ino;		    /* as shown; of a lower object its own, before and after copy-up */
 	dev_t rdev;
-	int64_t seen_ns; /* change time of the lower when it was copied up */
+	int64_t seen_ns;    /* change time of the lower when it was copied up */
+	int64_t changed_ns; /* when a name was last given or taken, where no I/O did so; 0: never */
 	int lower_fd;	 /* O_PATH, while used */
 	unsigned int uses;
 	unsigned int pins;

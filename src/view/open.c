@@ -148,8 +148,10 @@ static int open_existing(const struct sl_view_ctx *c, struct sl_vwalk *w, int fl
 			return -ENXIO;
 		if (!sl_vnode_is_dir(n)) {
 			fd = open_object(n, flags);
-			if (fd < 0)
-				return fd;
+			if (fd >= 0 && flags & O_TRUNC && (r = sl_vchange_written(c, n)) < 0)
+				sl_close(fd);
+			if (fd < 0 || r < 0)
+				return SL_MIN(fd, r);
 		}
 	}
 	*ret = file_new(n, fd, flags);

@@ -2,6 +2,7 @@
  * xattr.c - extended attributes. The checks are those of xattr_permission() in the kernel's fs/xattr.c and of
  * the capability module; what is a valid name or value is the file system's to say.
  */
+#include <endian.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -82,6 +83,20 @@ static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const c
 	return sl_vnode_attr_fd(n);
 }
 
+/* validheader() of the kernel's security/commoncap.c, which is asked before permission is. */
+static bool is_valid(const char *name, const void *value, size_t size)
+{
+	const struct vfs_cap_data *caps = value;
+	uint32_t revision;
+
+	if (strcmp(name, "security.capability") != 0)
+		return true;
+	if (size != XATTR_CAPS_SZ_2 && size != XATTR_CAPS_SZ_3)
+		return false;
+	revision = le32toh(caps->magic_etc) & VFS_CAP_REVISION_MASK;
+	return revision == (size == XATTR_CAPS_SZ_2 ? VFS_CAP_REVISION_2 : VFS_CAP_REVISION_3);
+}
+
 int sl_view_setxattrat(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path,
 		       const char *name, const void *value, size_t size, int xattr_flags, int flags)
 {
@@ -90,6 +105,12 @@ int sl_view_setxattrat(const struct sl_view_ctx *c, struct sl_view_file *at, con
 
 	if (xattr_flags & ~(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
+	if (!is_valid(name, value, size)) {
+		SL_VNODE *n = NULL;
+		int r = sl_vwalk_object(c, at, path, flags, &n);
+
+		return r < 0 ? r : -EINVAL;
+	}
 	fd = prepare(c, at, path, name, xattr_flags, flags);
 	if (fd < 0)
 		return fd;
