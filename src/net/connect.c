@@ -23,6 +23,7 @@ struct connecting {
 	struct sl_local local;
 	struct sl_net_peer peer;
 	bool has_peer, look_up, under_way, stand_in;
+	bool source_only; /* the socket gets the address that it would send from, and no peer */
 };
 
 static void release(struct connecting *k)
@@ -44,8 +45,22 @@ static void report(const struct connecting *k, int error, bool refused)
 	};
 
 	/* Asking a nameserver is part of naming a host, not a destination. */
-	if (!k->stand_in)
+	if (!k->stand_in && !k->source_only)
 		sl_net_call_report(&k->c, &e, error);
+}
+
+/* Bind the caller's datagram socket to the address from which the peer would be sent to. It is another socket, which
+ * nobody else has, that is connected to find that out. */
+static int take_source(const struct connecting *k)
+{
+	SL_CLOSE int fd = socket(k->c.family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+	struct sl_address own = {.len = sizeof(own.storage)};
+
+	if (fd < 0 || connect(fd, &k->address.any, k->address.len) < 0 ||
+	    getsockname(fd, &own.any, &own.len) < 0)
+		return -errno;
+	own.in.sin_port = 0; /* at the same place in both families */
+	return bind(k->c.fd, &own.any, own.len) < 0 ? -EACCES : 0;
 }
 
 /* connect(2), with the caller's identity where the peer is told about it. */
@@ -54,6 +69,8 @@ static int connect_once(const struct connecting *k)
 	struct sl_peer_identity identity;
 	int r;
 
+	if (k->source_only)
+		return take_source(k);
 	if (k->c.family != AF_UNIX)
 		return connect(k->c.fd, &k->address.any, k->address.len) < 0 ? -errno : 0;
 	r = sl_peer_identity_assume(&k->c, &identity);
@@ -178,6 +195,20 @@ static int stand_in(struct connecting *k)
 	return 1;
 }
 
+/* Programs find out from which address they reach a host by connecting a datagram socket to it, on which they send
+ * nothing. Whoever may ask the host how it is (icmp) may find that out. */
+static bool is_asked_for_source(const struct connecting *k)
+{
+	const struct sl_policy *policy = k->c.net->policy;
+	struct sl_resolver *resolver = k->c.net->resolver;
+	struct sl_net_peer peer = k->peer;
+
+	peer.protocol = SL_NET_ICMP;
+	return policy && k->peer.protocol == SL_NET_UDP &&
+	       sl_net_allows(&policy->net, &peer, resolver ? sl_names_is_host : NULL,
+			     resolver ? sl_resolver_names(resolver) : NULL, NULL);
+}
+
 static int judge_internet(struct connecting *k)
 {
 	int r;
@@ -192,6 +223,10 @@ static int judge_internet(struct connecting *k)
 
 		if (s)
 			return SL_MIN(s, 0);
+	}
+	if (r < 0 && k->has_peer && is_asked_for_source(k)) {
+		k->source_only = true;
+		return 0;
 	}
 	k->look_up = r == -EAGAIN;
 	return k->look_up ? 0 : r;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -100,6 +101,23 @@ static int check_credentials(const struct sl_net_call *c, const struct cmsghdr *
 	return 0;
 }
 
+/* Can we say that we are somebody else? Its process number takes a capability, which we have from start to end or not. */
+static bool may_speak_for_others(void)
+{
+	static int known; /* 1: yes, -1: no */
+	int may = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	struct sl_creds own;
+
+	if (!may) {
+		may = geteuid() == 0 && sl_tracee_creds(getpid(), &own) == 0 &&
+			      own.cap_effective & 1ULL << CAP_SYS_ADMIN
+			  ? 1
+			  : -1;
+		__atomic_store_n(&known, may, __ATOMIC_RELAXED);
+	}
+	return may > 0;
+}
+
 static int check_control(const struct sl_net_call *c, struct sl_message *m, struct cmsghdr *h,
 			 bool *has_credentials)
 {
@@ -136,7 +154,7 @@ static void add_credentials(const struct sl_net_call *c, struct sl_message *m)
 	struct sl_creds creds;
 	struct ucred own;
 
-	if (geteuid() != 0 || sl_tracee_creds(c->tid, &creds) < 0)
+	if (!may_speak_for_others() || sl_tracee_creds(c->tid, &creds) < 0)
 		return;
 	own = (struct ucred){creds.tgid, creds.uid, creds.gid};
 	m->control = sl_xrealloc(m->control, len);
@@ -144,6 +162,25 @@ static void add_credentials(const struct sl_net_call *c, struct sl_message *m)
 	memcpy(m->control + at, &h, sizeof(h));
 	memcpy(m->control + at + CMSG_LEN(0), &own, sizeof(own));
 	m->control_len = len;
+}
+
+/* Take credentials out that we cannot state: the kernel states ours to a receiver that asks, which differ in the process's
+ * number. */
+static void drop_credentials(struct sl_message *m)
+{
+	size_t at = 0;
+
+	while (at + sizeof(struct cmsghdr) <= m->control_len) {
+		const struct cmsghdr *h = (const struct cmsghdr *)(const void *)(m->control + at);
+		size_t size = SL_MIN(CMSG_ALIGN(h->cmsg_len), m->control_len - at);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_CREDENTIALS) {
+			at += size;
+			continue;
+		}
+		memmove(m->control + at, m->control + at + size, m->control_len - at - size);
+		m->control_len -= size;
+	}
 }
 
 static int read_control(const struct sl_net_call *c, uint64_t addr, uint64_t len, struct sl_message *m)
@@ -173,7 +210,9 @@ static int read_control(const struct sl_net_call *c, uint64_t addr, uint64_t len
 		at += CMSG_ALIGN(h->cmsg_len);
 	}
 	m->control_len = SL_MIN(m->control_len, at);
-	if (c->family == AF_UNIX && !has_credentials && c->net->policy)
+	if (has_credentials && !may_speak_for_others())
+		drop_credentials(m);
+	else if (!has_credentials && c->family == AF_UNIX && c->net->policy)
 		add_credentials(c, m);
 	return 0;
 }

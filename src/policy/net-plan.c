@@ -89,7 +89,8 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 	p.connect = p.kernel_connect ? SL_NET_PASS : supervised ? SL_NET_NOTIFY : SL_NET_REFUSE;
 	p.local_stream = !p.kernel_connect;
 	p.local_datagram = supervised && r->sockets.len > 0;
-	p.udp = supervised && ((protocols & SL_NET_UDP) || sl_net_has_hosts(r));
+	/* Whoever may send echo requests may find out from which address, with a datagram socket. */
+	p.udp = supervised && ((protocols & (SL_NET_UDP | SL_NET_ICMP)) || sl_net_has_hosts(r));
 	p.icmp = supervised && (protocols & SL_NET_ICMP);
 	p.bind = p.kernel_bind && !p.udp ? SL_NET_PASS : supervised ? SL_NET_NOTIFY : SL_NET_REFUSE;
 	if (p.bind == SL_NET_NOTIFY)

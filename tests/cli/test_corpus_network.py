@@ -248,7 +248,7 @@ NODE_TLS = "require('https').get(process.argv[1], {ca: require('fs').readFileSyn
 NODE = "require('http').get(process.argv[1], r => r.pipe(process.stdout))"
 SYSLOG = "import logging.handlers as h, logging, sys; l = logging.getLogger(); l.addHandler(h.SysLogHandler(eval(sys.argv[1]))); l.error('hi')"
 REDIS_OWN = f"""./redis-server --port {OWN} --bind 127.0.0.1 --save '' --logfile log &
-for i in $(seq 200); do redis-cli -p {OWN} ping >/dev/null 2>&1 && break; sleep 0.05; done
+sleep 0.01; for i in $(seq 200); do redis-cli -p {OWN} ping >/dev/null 2>&1 && break; sleep 0.05; done
 redis-cli -p {OWN} set key value; redis-cli -p {OWN} get key; redis-cli -p {OWN} shutdown nosave; wait"""
 NGINX = f"""user root;
 daemon off;
@@ -262,7 +262,7 @@ http {{
 }}
 """
 NGINX_OWN = f"""/usr/sbin/nginx -p $PWD -c nginx.conf -e error 2>/dev/null &
-for i in $(seq 200); do curl -sf http://127.0.0.1:{OWN}/page && break; sleep 0.05; done; kill -QUIT $!; wait"""
+sleep 0.01; for i in $(seq 200); do curl -sf http://127.0.0.1:{OWN}/page && break; sleep 0.05; done; kill -QUIT $!; wait"""
 
 
 def redis_own(n):
@@ -283,7 +283,7 @@ def git_over_http(n):
 
 def git_over_ssh(n):
     url = f"ssh://www.test:{SSH}{n.world.top}/project.git"
-    return ["sh", "-ec", f"export GIT_SSH_COMMAND='ssh -F {n.world.top}/ssh_config'; git clone -q {url} p && cd p && git fetch -q && wc -l numbers"]
+    return ["sh", "-ec", f"export GIT_SSH_COMMAND='ssh -F {n.world.top}/ssh_config'; git clone -q {url} p && wc -l p/numbers"]
 
 
 def psql(host):
@@ -325,6 +325,8 @@ CASES = {
     "nginx": Case(nginx_own, (), (f"tcp://127.0.0.1:{OWN}",), (OWN,), options={"ignore": ["access", "error"]}),
     "psql": Case(lambda n: psql("www.test"), ("postgres",), ("tcp",), ports=(POSTGRES,)),
     "psql-local": Case(lambda n: psql(n.world.open), ("postgres",), unix=lambda n: [f"{n.world.open}/.s.PGSQL.{POSTGRES}"]),
+    "ping": Case(lambda n: ["ping", "-c", "1", "www.test"], (), ("icmp",)),
+    "ping-address": Case(lambda n: ["ping", "-n", "-c", "1", "127.0.0.1"], (), ("icmp://127.0.0.1",), refused=("icmp://127.0.0.2",)),
     "ip": Case(lambda n: ["sh", "-c", "ip addr; ip route; ip -6 addr show lo"]),
     "dig": Case(lambda n: ["dig", "+short", "+tcp", "www.test"], (), ("icmp",), (0,)),
     "logger-udp": Case(lambda n: ["logger", "-d", "-n", "www.test", "-P", str(UDP), "hi"], ("udp",), ("udp",), ports=(UDP,)),
@@ -334,6 +336,11 @@ CASES = {
         lambda n: ["dbus-send", f"--bus=unix:path={n.world.top}/bus", "--print-reply=literal", "--dest=org.freedesktop.DBus", "/",
                    "org.freedesktop.DBus.GetId"],
         ("dbus",), unix=lambda n: [f"{n.world.top}/bus"], refused=("unix:@corpus-bus",),
+    ),
+    "gdbus": Case(
+        lambda n: ["gdbus", "call", "--address", "unix:abstract=corpus-bus", "--dest", "org.freedesktop.DBus", "--object-path", "/",
+                   "--method", "org.freedesktop.DBus.GetId"],
+        ("dbus",), unix=lambda n: ["@corpus-bus"], refused=("unix:@corpus-bus2",),
     ),
     "curl-local": Case(local_http, unix=lambda n: [f"{n.sockets}/api"]),
 }  # fmt: skip

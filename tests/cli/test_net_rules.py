@@ -52,6 +52,54 @@ step("tcp by a udp rule", lambda: tcp("127.0.0.1", {datagrams.port}))
         assert set(confined(box, body).values()) == {NO}
 
 
+def test_N6_an_icmp_rule_tells_the_source_address_and_sends_nothing(box):
+    with Servers() as s:
+        datagrams = s.udp()
+        body = f"""
+def source(host, then):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect((host, {datagrams.port}))
+        return then(s)
+step("source", lambda: source("127.0.0.1", lambda s: s.getsockname()[0]))
+step("peer", lambda: source("127.0.0.1", lambda s: s.getpeername()))
+step("send", lambda: source("127.0.0.1", lambda s: s.send(b"x")))
+step("write", lambda: source("127.0.0.1", lambda s: os.write(s.fileno(), b"x")))
+step("to", lambda: source("127.0.0.1", lambda s: s.sendto(b"x", ("127.0.0.1", {datagrams.port}))))
+step("message", lambda: source("127.0.0.1", lambda s: s.sendmsg([b"x"])))
+step("twice", lambda: source("127.0.0.1", lambda s: s.connect(("127.0.0.1", 9))))
+step("other", lambda: source("127.0.0.2", lambda s: s.getsockname()))
+"""
+        found = confined(box, body, "--net-allow", "icmp://127.0.0.1")
+        assert found == {
+            "source": "127.0.0.1", "peer": "ENOTCONN", "send": "EDESTADDRREQ", "write": "EDESTADDRREQ", "to": NO, "message": "EDESTADDRREQ",
+            "twice": NO, "other": NO,
+        }  # fmt: skip
+        # While one thread has it connected again and again, others send.
+        race = f"""
+import threading
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+done = []
+def send():
+    while not done:
+        try:
+            os.write(s.fileno(), b"x")
+            print("sent: ok")
+        except OSError:
+            pass
+threads = [threading.Thread(target=send) for _ in range(2)]
+[t.start() for t in threads]
+for _ in range(3000):
+    s.connect_ex(("127.0.0.1", {datagrams.port}))  # refused where a write has given it a port already
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as fresh:
+        os.dup2(fresh.fileno(), s.fileno())
+done.append(1)
+[t.join() for t in threads]
+print("raced: ok")
+"""
+        assert confined(box, race, "--net-allow", "icmp://127.0.0.1") == {"raced": "ok"}
+        assert datagrams.count == 0
+
+
 def test_N6_deny_and_networks(box):
     with Servers() as s:
         one, two = s.tcp(), s.tcp()
