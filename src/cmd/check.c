@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "cmd/commands.h"
 #include "cmd/message.h"
+#include "kernel/cgroup.h"
 #include "kernel/features.h"
 #include "kernel/landlock.h"
 #include "kernel/own-fd.h"
@@ -106,18 +107,25 @@ static void print_implicit(struct sl_strbuf *out)
 	}
 }
 
-/* How limits are held here: none needs a cgroup, and none uses one. */
+/* How limits are held here: none needs a cgroup; two are exact with one. */
 static void print_limits(struct sl_strbuf *out)
 {
-	static const char *const rows[][2] = {
-	    {"memory", "each process by the kernel (RLIMIT_DATA), all together measured"},
+	struct sl_cgroup_place place;
+
+	sl_cgroup_find(&sl_cgroup_system, SL_CGROUP_MEMORY | SL_CGROUP_CPU, &place);
+	const char *const rows[][2] = {
+	    {"memory", place.controllers & SL_CGROUP_MEMORY
+			   ? "by the kernel: each process (RLIMIT_DATA), all together (cgroup)"
+			   : "each process by the kernel (RLIMIT_DATA), all together measured"},
 	    {"processes", "counted at each fork"},
 	    {"open_files", "by the kernel (RLIMIT_NOFILE)"},
-	    {"cpu", "measured; who used too much is held"},
+	    {"cpu", place.controllers & SL_CGROUP_CPU ? "by the kernel (cgroup)"
+						      : "measured; who used too much is held"},
 	    {"cpu_cores", "by the kernel (affinity), changes judged"},
 	};
 
-	sl_strbuf_addstr(out, "\nlimits, without cgroups:\n");
+	sl_strbuf_addf(out, "\nlimits:\n  %-28s%s%s\n", "cgroup v2", *place.dir ? "used: groups in " : "not used: ",
+		       *place.dir ? sl_esc(place.dir) : place.why_not);
 	for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++)
 		sl_strbuf_addf(out, "  %-28s%s\n", rows[i][0], rows[i][1]);
 }

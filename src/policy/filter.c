@@ -177,8 +177,9 @@ static void judge_clone(struct sl_bpf *b, const struct sl_filter_plan *plan, con
 static void judge_exit(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	(void)call;
-	sl_bpf_ret(b, plan->listener && (plan->measure || plan->limit_memory) ? SECCOMP_RET_USER_NOTIF
-									      : SECCOMP_RET_ALLOW);
+	sl_bpf_ret(b, plan->listener && (plan->measure || (plan->limit_memory && !plan->memory_held))
+			  ? SECCOMP_RET_USER_NOTIF
+			  : SECCOMP_RET_ALLOW);
 }
 
 /* End with the verdict if the 64 bits of the argument are more than value. */
@@ -503,7 +504,7 @@ static void place_call(struct draft *d, const struct sl_filter_plan *plan, const
 		break;
 	case SL_TREAT_IPC:
 		if (plan->allow_sysv_ipc)
-			ret = plan->listener && plan->limit_memory && call->nr == __NR_shmget
+			ret = plan->listener && plan->limit_memory && !plan->memory_held && call->nr == __NR_shmget
 				  ? SECCOMP_RET_USER_NOTIF /* whose segments they are */
 				  : observed(plan, call->op);
 		break;

@@ -25,6 +25,7 @@ struct sl_filter_plan {
 	bool limit_processes; /* run: notify what makes a process */
 	bool limit_cpu;	     /* run: no ptrace: whoever uses too much is held by tracing it */
 	bool limit_cpus;     /* run: notify every sched_setaffinity */
+	bool memory_held;    /* run: a cgroup holds the limit of memory: no end of a process has to be seen */
 	uint64_t limit_memory; /* run: no shared anonymous mapping of more bytes; 0: no limit */
 	bool measure;	     /* learn: notify what makes a process, and its end */
 	bool explain;	     /* --explain: notify what would be refused of sockets, so that it can be said */

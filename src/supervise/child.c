@@ -83,6 +83,8 @@ CHILD_SIDE static void prepare(struct sl_child *c)
 
 	if (command->cwd && chdir(command->cwd) < 0)
 		fail(c, SL_CHILD_CWD, errno);
+	if (c->group_fd >= 0 && write(c->group_fd, "0", 1) != 1)
+		fail(c, SL_CHILD_GROUP, errno);
 	r = limit_resources(c);
 	if (r < 0)
 		fail(c, SL_CHILD_LIMITS, -r);
@@ -232,6 +234,8 @@ int sl_child_error(const struct sl_child *c, struct sl_error *err)
 	case SL_CHILD_CWD:
 		return sl_error_errno(err, c->error, "cannot enter the directory %s",
 				      sl_esc(c->command->cwd));
+	case SL_CHILD_GROUP:
+		return sl_error_errno(err, c->error, "cannot put the command into its cgroup");
 	case SL_CHILD_LIMITS:
 		return sl_error_errno(err, c->error, "cannot set resource limits");
 	case SL_CHILD_PERSONALITY:

@@ -22,6 +22,7 @@
 enum sl_child_step {
 	SL_CHILD_STARTED, /* no error: the command runs */
 	SL_CHILD_CWD,
+	SL_CHILD_GROUP,
 	SL_CHILD_LIMITS,
 	SL_CHILD_PERSONALITY,
 	SL_CHILD_AFFINITY,
@@ -38,6 +39,7 @@ struct sl_child {
 	bool listener; /* load the filter with a listener */
 	bool limit_capabilities;
 	bool limit_data; /* RLIMIT_DATA for the command's limit of memory */
+	int group_fd;		     /* cgroup.procs of the command's cgroup, or -EBADF */
 	int ruleset_fd;		     /* the command's domain, or -EBADF */
 	const uint64_t *caller_mask; /* blocked signals, the kernel's 64 bits */
 	const struct sigaction *caller_sigchld;

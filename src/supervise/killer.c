@@ -139,8 +139,14 @@ static void remove_dir(const char *path)
 		nap_ms(20);
 }
 
+static void remove_group(const struct sl_cgroup *group)
+{
+	for (int i = 0; i < REMOVE_TRIES && !sl_cgroup_end(group); i++)
+		nap_ms(20);
+}
+
 __attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_kind domain,
-						  const char *const dirs[2])
+						  const char *const dirs[2], const struct sl_cgroup *group)
 {
 	struct pollfd tool = {.fd = 0, .events = POLLIN};
 
@@ -154,14 +160,16 @@ __attribute__((noreturn)) static void killer_main(int tool_fd, enum sl_domain_ki
 	prctl(PR_SET_NAME, "sandlock-killer", 0, 0, 0);
 	while (poll(&tool, 1, -1) < 1)
 		;
+	sl_cgroup_kill(group);
 	kill_sandbox(domain);
+	remove_group(group);
 	remove_dir(dirs[0]);
 	remove_dir(dirs[1]);
 	_exit(0);
 }
 
-int sl_killer_start(enum sl_domain_kind domain, const char *const dirs[2], struct sl_killer *ret,
-		    struct sl_error *err)
+int sl_killer_start(enum sl_domain_kind domain, const char *const dirs[2], const struct sl_cgroup *group,
+		    struct sl_killer *ret, struct sl_error *err)
 {
 	SL_CLOSE int tool_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int fd = -EBADF;
@@ -175,7 +183,7 @@ int sl_killer_start(enum sl_domain_kind domain, const char *const dirs[2], struc
 	if (pid < 0)
 		return sl_error_errno(err, errno, "cannot make the killer process");
 	if (pid == 0)
-		killer_main(tool_fd, domain, dirs);
+		killer_main(tool_fd, domain, dirs, group);
 	ret->pid = (pid_t)pid;
 	ret->fd = fd;
 	return 0;

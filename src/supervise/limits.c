@@ -29,14 +29,14 @@ static double next_interval_s(const struct sl_limits_watch *w, double cost_s)
 	return SL_MAX(s, cost_s * COST_FACTOR);
 }
 
-void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command, const char *tmp_dir,
-		    const struct sl_behalf *who, const struct sl_segment_makers *makers, bool learn)
+void sl_limits_init(struct sl_limits_watch *w, int64_t memory_bytes, const char *tmp_dir, const struct sl_behalf *who,
+		    const struct sl_segment_makers *makers, bool learn)
 {
 	w->learn = learn;
-	w->enabled = learn || command->memory_bytes > 0;
+	w->enabled = learn || memory_bytes > 0;
 	if (!w->enabled)
 		return;
-	w->memory_bytes = learn ? INT64_MAX : command->memory_bytes;
+	w->memory_bytes = learn ? INT64_MAX : memory_bytes;
 	w->meter = (struct sl_memory_meter){.who = who, .makers = makers, .tmp_dir = tmp_dir, .keep_peak = learn};
 	sl_memory_meter_init(&w->meter);
 	w->last_s = sl_now_s();
@@ -50,8 +50,7 @@ void sl_limits_release(struct sl_limits_watch *w)
 	w->enabled = false;
 }
 
-/* The name of the process as the kernel has it. */
-static void name_of(pid_t pid, char *name, size_t size)
+void sl_limits_name_of(pid_t pid, char *name, size_t size)
 {
 	char path[64];
 	SL_FCLOSE FILE *f = NULL;
@@ -63,15 +62,20 @@ static void name_of(pid_t pid, char *name, size_t size)
 	name[strcspn(name, "\n")] = '\0';
 }
 
-static void say_who(struct sl_limits_watch *w)
+void sl_limits_say(int64_t memory_bytes, const char *name, pid_t pid, char *ret, size_t size)
 {
 	SL_STRBUF limit = SL_STRBUF_INIT;
+
+	sl_size_format(&limit, memory_bytes);
+	snprintf(ret, size, "memory limit %s reached by %s (%d)", sl_strbuf_str(&limit), sl_esc(name), (int)pid);
+}
+
+static void say_who(struct sl_limits_watch *w)
+{
 	char name[32];
 
-	sl_size_format(&limit, w->memory_bytes);
-	name_of(w->meter.largest, name, sizeof(name));
-	snprintf(w->text, sizeof(w->text), "memory limit %s reached by %s (%d)", sl_strbuf_str(&limit),
-		 sl_esc(name), (int)w->meter.largest);
+	sl_limits_name_of(w->meter.largest, name, sizeof(name));
+	sl_limits_say(w->memory_bytes, name, w->meter.largest, w->text, sizeof(w->text));
 }
 
 /* Over the limit in two looks: in one, a process that forks can have been counted twice. */

@@ -2,11 +2,11 @@
  * limits.h - the limits of a sandbox while it runs, and what it used, for learn.
  *
  * - processes: forks are notified and counted (forks.h).
- * - memory: RLIMIT_DATA for each process, set before its execve; for all together a measurement from time to
- *   time (memory.h).
+ * - memory: RLIMIT_DATA for each process, set before its execve; for all together a cgroup where one can be had
+ *   (limit-group.h), else a measurement from time to time (memory.h).
  * - open_files: RLIMIT_NOFILE.
  * - cpu_cores: the affinity, set before the execve; sched_setaffinity is done on behalf (process.c).
- * - cpu: a share of one CPU; who used more waits (throttle.h).
+ * - cpu: a share of one CPU; who used more waits, in a cgroup or as throttle.h makes it.
  *
  * Root could raise its own resource limits: it loses CAP_SYS_RESOURCE where there are any.
  */
@@ -29,9 +29,9 @@ struct sl_limits_watch {
 	char text[160]; /* what limit was reached by whom, in one escaped line */
 };
 
-/* Before the command is made. */
-void sl_limits_init(struct sl_limits_watch *w, const struct sl_command *command, const char *tmp_dir,
-		    const struct sl_behalf *who, const struct sl_segment_makers *makers, bool learn);
+/* Before the command is made. memory_bytes: below 1 there is no limit to be watched. */
+void sl_limits_init(struct sl_limits_watch *w, int64_t memory_bytes, const char *tmp_dir, const struct sl_behalf *who,
+		    const struct sl_segment_makers *makers, bool learn);
 void sl_limits_release(struct sl_limits_watch *w);
 
 /* May a process end? Not while all together are over the limit: its memory would be gone before anybody had seen it. Looks
@@ -40,5 +40,11 @@ bool sl_limits_may_end(struct sl_limits_watch *w);
 
 /* Look if it is time. True once: the limit of memory was reached, and w->text says by whom. */
 bool sl_limits_tick(struct sl_limits_watch *w, double now_s);
+
+/* The name of a process as the kernel has it, "?" where it has none any more. */
+void sl_limits_name_of(pid_t pid, char *name, size_t size);
+
+/* Which limit was reached by whom, in one escaped line. */
+void sl_limits_say(int64_t memory_bytes, const char *name, pid_t pid, char *ret, size_t size);
 
 #endif

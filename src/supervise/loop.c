@@ -24,11 +24,11 @@
 #define FDS_FIXED    3
 #define FDS_MAX	     (FDS_FIXED + SL_CONTROL_FDS_MAX)
 
-/* kill(-1) reached the killer as well. The private directories still need one until they are removed. */
+/* kill(-1) reached the killer as well. The private directories and a cgroup still need one until they are removed. */
 static void renew_killer(struct sl_run *run)
 {
 	sl_killer_stop(&run->killer);
-	if (run->options->tmp_dir || run->options->upper)
+	if (run->options->tmp_dir || run->options->upper || sl_limit_group_is_open(&run->group))
 		sl_run_killer(run, NULL);
 }
 
@@ -148,7 +148,7 @@ static bool reap(struct sl_run *run)
 	int status;
 
 	run->look_again = false;
-	while ((pid = next_news(run, -1, WUNTRACED | WCONTINUED, &status, &usage)) > 0) {
+	while ((pid = next_news(run, sl_limit_group_peek(&run->group), WUNTRACED | WCONTINUED, &status, &usage)) > 0) {
 		bool command = pid == run->child.pid && !run->command_ended;
 
 		if (sl_throttle_has_stopped(&run->throttle, pid, status))
@@ -162,6 +162,7 @@ static bool reap(struct sl_run *run)
 				run->command_stopped = false;
 			continue;
 		}
+		sl_limit_group_reaped(&run->group, pid, status, &usage);
 		run->outcome->max_rss_kib = SL_MAX(run->outcome->max_rss_kib, usage.ru_maxrss);
 		if (run->phase == SL_PHASE_KILLED && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 			run->outcome->killed++;
@@ -281,7 +282,8 @@ static int wait_ms(const struct sl_run *run)
  * ends them. Where it would have a directory to remove it stays. */
 static void dismiss_killer(struct sl_run *run)
 {
-	if (run->options->tmp_dir || run->options->upper || run->phase == SL_PHASE_KILLED)
+	if (run->options->tmp_dir || run->options->upper || sl_limit_group_is_open(&run->group) ||
+	    run->phase == SL_PHASE_KILLED)
 		return;
 	run->killer_dismissed = true;
 	sl_killer_kill(&run->killer);

@@ -9,6 +9,7 @@
 #include "supervise/control.h"
 #include "supervise/domain.h"
 #include "supervise/killer.h"
+#include "supervise/limit-group.h"
 #include "supervise/limits.h"
 #include "supervise/notify.h"
 #include "supervise/progress.h"
@@ -39,6 +40,7 @@ struct sl_run {
 	struct sl_net net; /* the notifier's */
 	struct sl_control control;
 	struct sl_progress progress;
+	struct sl_limit_group group;
 	struct sl_limits_watch limits;
 	struct sl_throttle throttle;
 

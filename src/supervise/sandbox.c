@@ -57,7 +57,9 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .limit_processes = policy && run->command->processes > 0,
 	    .limit_cpus = policy && has_cpus(run->command),
 	    .limit_memory = policy && run->command->memory_bytes > 0 ? (uint64_t)run->command->memory_bytes : 0,
-	    .limit_cpu = policy && run->command->cpu_percent > 0,
+	    .memory_held = sl_limit_group_holds(&run->group, SL_CGROUP_MEMORY),
+	    .limit_cpu = policy && run->command->cpu_percent > 0 &&
+			 !sl_limit_group_holds(&run->group, SL_CGROUP_CPU),
 	    .measure = run->notifier.measure,
 	    .explain = policy && options->observer,
 	    .extra_deny = options->extra_deny,
@@ -157,7 +159,7 @@ int sl_run_killer(struct sl_run *run, struct sl_error *err)
 {
 	const char *const dirs[2] = {run->options->tmp_dir, run->options->upper};
 
-	return sl_killer_start(run->domain, dirs, &run->killer, err);
+	return sl_killer_start(run->domain, dirs, &run->group.cgroup, &run->killer, err);
 }
 
 /* The view of a command whose changes are not real, from now on until tear_down(). */
@@ -218,6 +220,35 @@ static void set_up_net(struct sl_run *run)
 			sl_names_grant(sl_resolver_names(net->resolver), policy->net.allow[i].host);
 }
 
+/* What of the limits no cgroup holds is measured. */
+static void set_up_limits(struct sl_run *run)
+{
+	const struct sl_sandbox_options *options = run->options;
+	int64_t memory_bytes = run->command->memory_bytes, cpu_percent = run->command->cpu_percent;
+
+	if (!options->policy || sl_limit_group_holds(&run->group, SL_CGROUP_MEMORY))
+		memory_bytes = 0;
+	if (!options->policy || sl_limit_group_holds(&run->group, SL_CGROUP_CPU))
+		cpu_percent = 0;
+	sl_limits_init(&run->limits, memory_bytes, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
+		       run->notifier.measure);
+	sl_limits_init(&run->notifier.ends, memory_bytes, options->tmp_dir, &run->notifier.behalf,
+		       &run->notifier.makers, false);
+	sl_throttle_init(&run->throttle, cpu_percent, &run->notifier.behalf);
+}
+
+/* The command could not be put into its group: it goes without. */
+static void do_without_group(struct sl_run *run)
+{
+	sl_limit_group_end(&run->group);
+	run->group = SL_LIMIT_GROUP_INIT;
+	run->child.group_fd = -EBADF;
+	sl_limits_release(&run->limits);
+	sl_limits_release(&run->notifier.ends);
+	sl_throttle_release(&run->throttle);
+	set_up_limits(run);
+}
+
 static int set_up(struct sl_run *run)
 {
 	const struct sl_sandbox_options *options = run->options;
@@ -237,6 +268,8 @@ static int set_up(struct sl_run *run)
 	r = take_name(run);
 	if (r < 0)
 		return r;
+	sl_limit_group_open(&run->group, run->command, options->policy);
+	run->child.group_fd = run->group.cgroup.procs_fd;
 	r = sl_run_killer(run, run->err);
 	if (r < 0)
 		return r;
@@ -249,13 +282,7 @@ static int set_up(struct sl_run *run)
 	    .cpus_size = run->child.cpus_size,
 	};
 	set_up_net(run);
-	sl_limits_init(&run->limits, run->command, options->tmp_dir, &run->notifier.behalf, &run->notifier.makers,
-		       run->notifier.measure);
-	if (options->policy)
-		sl_limits_init(&run->notifier.ends, run->command, options->tmp_dir, &run->notifier.behalf,
-			       &run->notifier.makers, false);
-	if (options->policy)
-		sl_throttle_init(&run->throttle, run->command->cpu_percent, &run->notifier.behalf);
+	set_up_limits(run);
 	return set_up_view(run);
 }
 
@@ -265,9 +292,12 @@ static void run_command(struct sl_run *run)
 	SL_CLEANUP(sl_filter_release) struct sl_filter filter = {0}, unheard = {0};
 	SL_CLOSE int learn_ruleset = -EBADF;
 
-	/* Before the killer is made, because every page that is written while it shares it is copied. */
-	if (build_filter(run, true, &filter) < 0 || sl_child_prepare(&run->child, run->err) < 0 ||
-	    set_up(run) < 0)
+	/* Before the killer is made, because every page that is written while it shares it is copied. But what a
+	 * group holds is known only after it was made. */
+	bool late = sl_limit_group_wanted(run->command, options->policy);
+
+	if ((!late && build_filter(run, true, &filter) < 0) || sl_child_prepare(&run->child, run->err) < 0 ||
+	    set_up(run) < 0 || (late && build_filter(run, true, &filter) < 0))
 		return;
 	run->child.ruleset_fd = options->ruleset_fd;
 	run->child.limit_capabilities = options->policy != NULL;
@@ -282,6 +312,14 @@ static void run_command(struct sl_run *run)
 	}
 	if (start_command(run, &filter, true) < 0)
 		return;
+	if (run->child.step == SL_CHILD_GROUP) {
+		not_started(run);
+		*run->err = SL_ERROR_INIT;
+		do_without_group(run);
+		sl_filter_release(&filter);
+		if (build_filter(run, true, &filter) < 0 || start_command(run, &filter, true) < 0)
+			return;
+	}
 	/* An outer sandbox has the one listener that the kernel allows. */
 	if (run->child.step == SL_CHILD_FILTER && run->child.error == EBUSY) {
 		not_started(run);
@@ -292,7 +330,8 @@ static void run_command(struct sl_run *run)
 		}
 		if (run->command->processes > 0) {
 			sl_error_set(run->err, EBUSY,
-				     "cannot limit the number of processes here: an outer sandbox watches this process already");
+				     "cannot limit the number of processes here: an outer sandbox watches this process already; "
+				     "limit the outer one");
 			return;
 		}
 		if (lacks_listener(run))
@@ -314,6 +353,9 @@ static void run_command(struct sl_run *run)
 	    WIFSIGNALED(run->wait_status) ? WTERMSIG(run->wait_status) : WEXITSTATUS(run->wait_status);
 	if (WIFSIGNALED(run->wait_status))
 		run->outcome->kind = SL_OUTCOME_SIGNALED;
+	if (sl_limit_group_over(&run->group, run->command->memory_bytes, run->outcome->limit,
+				sizeof(run->outcome->limit)))
+		run->over_limit = WIFSIGNALED(run->wait_status);
 	if (run->over_limit) {
 		run->outcome->kind = SL_OUTCOME_SIGNALED;
 		run->outcome->code = SIGKILL;
@@ -369,7 +411,9 @@ static void tear_down(struct sl_run *run)
 	sl_throttle_release(&run->throttle);
 	if (run->options->tmp_dir)
 		sl_tree_remove(run->options->tmp_dir);
+	sl_limit_group_end(&run->group);
 	sl_killer_stop(&run->killer);
+	sl_limit_group_end(&run->group);
 	run->child.listener_fd = sl_close(run->child.listener_fd);
 	sl_child_release(&run->child);
 	run->outcome->elapsed_s = sl_now_s() - run->started_s;
@@ -390,6 +434,7 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	    .err = err ? err : &unwanted,
 	    .signals = SL_SIGNALS_INIT,
 	    .killer = SL_KILLER_INIT,
+	    .group = SL_LIMIT_GROUP_INIT,
 	    .control = SL_CONTROL_INIT,
 	    .started_s = sl_now_s(),
 	};
@@ -398,6 +443,7 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 	*ret = (struct sl_outcome){.kind = SL_OUTCOME_FAILED};
 	run.child.command = command;
 	run.child.listener_fd = -EBADF;
+	run.child.group_fd = -EBADF;
 	run.child.caller_mask = &run.signals.caller_mask;
 	run.child.caller_sigchld = &run.signals.caller_sigchld;
 	run.notifier.observer = options->observer;

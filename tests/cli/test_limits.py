@@ -265,11 +265,31 @@ def test_R7_inside_a_sandbox_what_cannot_be_counted_is_refused(box):
     inner = [box.sandlock, "run", *SYSTEM, "-P", "5", "--", "true"]
     result = box.tool("run", *SYSTEM, "-r", box.sandlock, "-r", "/proc", "-w", "/dev/null", "--", *inner)
     assert result.status == 125 and "cannot limit the number of processes here" in result.messages[0], result.describe()
+    assert result.messages[0].endswith("limit the outer one"), result.describe()
+
+
+def test_R7_the_outer_limit_counts_what_an_inner_sandbox_makes(box):
+    """The inner tool and its killer are processes of the outer sandbox, and so is what runs in it."""
+    helper = box.program("limits")
+    inner = [box.sandlock, "run", *SYSTEM, "-r", helper, "--", helper, "bomb"]
+    result = box.tool("run", *SYSTEM, "-r", helper, "-r", box.sandlock, "-r", "/proc", "-w", "/dev/null", "-P", "10", "--", *inner)
+    assert result.stdout == "8 EAGAIN\n", result.describe()
 
 
 def test_R7_check_says_how_limits_are_held(box):
     text = box.tool("check").stdout
-    assert "limits, without cgroups:" in text and re.search(r"^  memory +each process by the kernel", text, re.M), text
+    assert re.search(r"^limits:\n  cgroup v2 +(used: groups in /|not used: \w)", text, re.M), text
+    assert re.search(r"^  memory +(each process by the kernel .*measured|by the kernel: .*cgroup\))$", text, re.M), text
+
+
+def test_R7_groups_that_the_profile_could_change_are_not_used(box):
+    """Where the kernel would hold the limits, a grant below its tree of groups would let the command take them off."""
+    mounts = [line.split(" ")[4] for line in open("/proc/self/mountinfo", encoding="utf-8") if " - cgroup2 " in line]
+    grants = [word for mount in mounts for word in ("-w", mount)]
+    hog = "cat /proc/self/cgroup; head -c 100M /dev/zero | tail -c 100M >/dev/null"
+    result = box.tool("run", *SYSTEM, "-r", "/proc", *grants, "-m", "64M", "--", "sh", "-c", hog)
+    assert "/sandlock-" not in result.stdout and "0::" in result.stdout if mounts else True, result.describe()
+    assert result.status != 0, result.describe()
 
 
 def test_R7_nobody_gets_round_a_share_by_tracing(box):
