@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -280,6 +282,17 @@ pid_t sl_proc_pid(const char *path, const char **ret_rest)
 		return 0;
 	*ret_rest = end;
 	return (pid_t)value;
+}
+
+bool sl_tracee_may_be_undumpable(void)
+{
+	static int known = -1;
+	struct sl_creds creds;
+
+	if (known < 0)
+		known = sl_tracee_creds((pid_t)syscall(SYS_gettid), &creds) == 0 &&
+			creds.cap_effective >> CAP_SYS_PTRACE & 1;
+	return known;
 }
 
 static uint64_t status_mask(const char *status, const char *name)

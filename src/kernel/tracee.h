@@ -55,6 +55,10 @@ bool sl_tracee_is_descendant(pid_t pid, pid_t ancestor);
  * Returns N, with *ret_rest at what follows it ("" or "/rest"); 0 where path is no such path. */
 pid_t sl_proc_pid(const char *path, const char **ret_rest);
 
+/* Can we look into a process of our own user's that is not dumpable (PR_SET_DUMPABLE)? Only CAP_SYS_PTRACE lets
+ * us (__ptrace_may_access() in kernel/ptrace.c). Asked once a process. */
+bool sl_tracee_may_be_undumpable(void);
+
 /* Take on the file-system identity of creds in the calling thread only (raw system calls): supplementary
  * groups, fsgid, fsuid, effective capabilities. Fails closed: on error the identity is restored and -EPERM
  * returned. */

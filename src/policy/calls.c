@@ -144,6 +144,8 @@
 	C(setpriority,     PROCESS,      JUDGE,      N,  N,  N,  N,  N,  N,  1, 0)                    \
 	C(ioprio_set,      PROCESS,      JUDGE,      N,  N,  N,  N,  N,  N,  1, 0)                    \
 	C(process_madvise, PROCESS,      JUDGE,      N,  N,  N,  N,  N,  N,  0, 0)                    \
+	/* who makes itself undumpable closes its memory, which the supervisor of another user cannot do without */ \
+	C(prctl,           DUMPABLE,     JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* IPC whose names are neither files nor covered by a Landlock scope */                      \
 	C(shmget,          SYSV_IPC,     IPC,        N,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(shmat,           SYSV_IPC,     IPC,        N,  N,  N,  N,  N,  N,  N, 0)                    \

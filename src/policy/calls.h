@@ -50,6 +50,7 @@ enum sl_op {
 	SL_OP_RECEIVE,	   /* recvfrom: flags in argument 3, source address in 4 and 5 */
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
+	SL_OP_DUMPABLE,	   /* prctl: PR_SET_DUMPABLE closes the caller's memory, also to the supervisor */
 	SL_OP_SYSV_IPC,
 	SL_OP_FORK,	   /* makes a process (or, by clone's flags in argument 0, a thread) */
 	SL_OP_EXIT,	   /* ends the process */

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -82,6 +83,7 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 	case SL_OP_NONE:
 	case SL_OP_LISTEN:
 	case SL_OP_PROCESS:
+	case SL_OP_DUMPABLE:
 		return SECCOMP_RET_ALLOW;
 	case SL_OP_CHDIR:
 	case SL_OP_STAT:
@@ -231,6 +233,22 @@ static void judge_unshare(struct sl_bpf *b, const struct sl_filter_plan *plan, c
 	(void)call;
 	sl_bpf_load_low(b, 0);
 	ret_if_any(b, ~(uint32_t)UNSHARE_PLAIN, refuse(EPERM));
+	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
+}
+
+/* prctl(what, value) */
+static void judge_prctl(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
+{
+	size_t block;
+
+	(void)call;
+	if (plan->listener && plan->keep_dumpable) {
+		sl_bpf_load_low(b, 0);
+		block = sl_bpf_if_eq(b, PR_SET_DUMPABLE);
+		sl_bpf_load_low(b, 1);
+		ret_if_eq(b, 0, SECCOMP_RET_USER_NOTIF);
+		sl_bpf_end(b, block);
+	}
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
@@ -437,6 +455,8 @@ static judge_fn *judge_of(const struct sl_call *call)
 		return judge_mmap;
 	case __NR_ptrace:
 		return judge_ptrace;
+	case __NR_prctl:
+		return judge_prctl;
 	case __NR_exit_group:
 		return judge_exit;
 	case __NR_setpriority:

@@ -44,6 +44,11 @@ bool sl_behalf_is_inside(const struct sl_behalf *b, pid_t pid);
 struct sl_call;
 void sl_behalf_attribute(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
 			 const struct sl_call *call);
+/* prctl(PR_SET_DUMPABLE, 0) of a caller whose memory we could then read no more, and so serve no call of it:
+ * every agent of keys does that. It is not done, but answered with success; what it is mostly for holds all the same:
+ * the caller leaves no core (RLIMIT_CORE). True where the notification was that call, and is answered. */
+bool sl_behalf_dumpable(int listener, const struct seccomp_notif *n);
+
 void sl_behalf_process(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,
 		       const struct sl_call *call);
 void sl_behalf_open_self(const struct sl_behalf *b, int listener, const struct seccomp_notif *n,

@@ -126,6 +126,17 @@ static bool learn_socket(struct sl_notifier *n, int listener, const struct secco
 	return sl_net_notify(n->behalf.net, listener, notif, call);
 }
 
+static bool stays_dumpable(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
+{
+	if (n->behalf.policy && !sl_policy_allows_call(n->behalf.policy, notif->data.nr))
+		return false;
+	if (!sl_behalf_dumpable(listener, notif))
+		return false;
+	if (n->observer)
+		sl_observer_count_call(n->observer, notif->data.nr);
+	return true;
+}
+
 /* A process ends: now, or, where the limit of memory is reached, when it is no more. The main thread will see it too. */
 static void let_end(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
@@ -155,7 +166,7 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 {
 	int error;
 
-	if (learn_socket(n, listener, notif))
+	if (learn_socket(n, listener, notif) || stays_dumpable(n, listener, notif))
 		return;
 	if (n->view) {
 		if (n->measure)

@@ -27,6 +27,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -235,6 +236,28 @@ static int set_own_affinity(const struct sl_behalf *b, int listener, const struc
 	if (!within_cpus(b, &a) || !sl_notif_valid(listener, n->id))
 		return -EPERM;
 	return act(&a, n->data.nr);
+}
+
+bool sl_behalf_dumpable(int listener, const struct seccomp_notif *n)
+{
+	struct rlimit64 limit;
+	pid_t pid;
+
+	if (n->data.nr != __NR_prctl || (uint32_t)n->data.args[0] != PR_SET_DUMPABLE ||
+	    (uint32_t)n->data.args[1] != 0 || sl_tracee_may_be_undumpable())
+		return false;
+	pid = sl_tracee_tgid((pid_t)n->pid);
+	if (pid <= 0 || !sl_notif_valid(listener, n->id) ||
+	    syscall(__NR_prlimit64, pid, RLIMIT_CORE, NULL, &limit) < 0) {
+		sl_notif_error(listener, n->id, EPERM);
+		return true;
+	}
+	limit.rlim_cur = 0;
+	if (syscall(__NR_prlimit64, pid, RLIMIT_CORE, &limit, NULL) < 0)
+		sl_notif_error(listener, n->id, EPERM);
+	else
+		sl_notif_return(listener, n->id, 0);
+	return true;
 }
 
 static bool is_caller(pid_t tid, pid_t pid)

@@ -50,6 +50,7 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .attributes = policy != NULL,
 	    .observe = options->observer != NULL,
 	    .view = options->upper != NULL,
+	    .keep_dumpable = listener && !sl_tracee_may_be_undumpable(),
 	    .allow_sysv_ipc = options->allow_sysv_ipc,
 	    .beside = policy && policy->deny.way_count,
 	    .count_calls = options->count_calls,

@@ -38,6 +38,8 @@ static const struct sl_filter_plan view_plan = {
     .listener = true, .observe = true, .view = true, .allow_sysv_ipc = true, .net = NET_LEARN};
 static const struct sl_filter_plan self_plan = {
     .listener = true, .attributes = true, .net = NET_NOTHING, .open_self = true};
+static const struct sl_filter_plan dumpable_plan = {
+    .listener = true, .attributes = true, .net = NET_NOTHING, .keep_dumpable = true};
 static const struct sl_filter_plan write_plan = {
     .listener = true, .attributes = true, .net = NET_NOTHING, .open_self = true, .open_self_write = true};
 
@@ -437,6 +439,25 @@ static void check_column(const struct sl_filter_plan *plan, size_t column, const
 	}
 	sl_filter_release(&f);
 }
+
+/* Only where the supervisor needs it, and only the value that closes memory. */
+START_TEST(undumpable)
+{
+	struct sl_filter f;
+	const uint64_t set[6] = {HIGH | PR_SET_DUMPABLE, HIGH | 0}, back[6] = {PR_SET_DUMPABLE, 1},
+		       get[6] = {PR_GET_DUMPABLE}, name[6] = {PR_SET_NAME, 0};
+
+	build(&f, &dumpable_plan);
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_prctl, set), SECCOMP_RET_USER_NOTIF);
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_prctl, back), SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_prctl, get), SECCOMP_RET_ALLOW);
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_prctl, name), SECCOMP_RET_ALLOW);
+	sl_filter_release(&f);
+	build(&f, &run_plan);
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_prctl, set), SECCOMP_RET_ALLOW);
+	sl_filter_release(&f);
+}
+END_TEST
 
 START_TEST(table_run)
 {
@@ -921,6 +942,7 @@ int main(void)
 	tcase_add_test(t, length);
 	tcase_add_test(t, kernel_agrees);
 	tcase_add_test(t, kernel_loads);
+	tcase_add_test(t, undumpable);
 	tcase_add_test(t, R7_limits);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
