@@ -6,6 +6,7 @@
 #include "kernel/own-fd.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,16 @@ int sl_fd_read_anew(int fd)
 	if (r < 0 && errno == EPERM)
 		r = open(name.text, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return r < 0 ? -errno : r;
+}
+
+int sl_fd_is_alone(int fd)
+{
+	/* Who breaks the lease sends a signal: one that only makes us look for children. */
+	if (fcntl(fd, F_SETSIG, SIGCHLD) < 0)
+		return -errno;
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return fcntl(fd, F_SETLEASE, F_UNLCK) < 0 ? -errno : 1;
 }
 
 pid_t sl_pidfd_pid(int fd)

@@ -46,6 +46,11 @@ int sl_fd_reopen(pid_t tid, int fd, int *ret_flags);
  * never blocks. The descriptor or -errno. */
 int sl_fd_read_anew(int fd);
 
+/* Has nobody else a regular file open that we opened for reading? O_PATH does not count. Told by a write lease,
+ * which is given only then (fcntl(2)): who opens the file in that moment waits for its end. 1, 0, or -errno where it
+ * cannot be told: -EACCES for who neither owns the file nor has CAP_LEASE. */
+int sl_fd_is_alone(int fd);
+
 /* A pidfd (O_CLOEXEC) of a process, or of a single thread where the kernel has those (6.9), or -errno. */
 int sl_pidfd_open(pid_t tid);
 

@@ -112,6 +112,20 @@ int sl_notif_add_fd(int listener, uint64_t id, int fd, uint32_t cloexec)
 	return add_fd(listener, &add);
 }
 
+int sl_notif_replace_fd(int listener, uint64_t id, int fd, int number, uint32_t cloexec)
+{
+	const struct seccomp_notif_addfd add = {
+	    .id = id,
+	    .flags = SECCOMP_ADDFD_FLAG_SETFD,
+	    .srcfd = (uint32_t)fd,
+	    .newfd = (uint32_t)number,
+	    .newfd_flags = cloexec,
+	};
+	int r = add_fd(listener, &add);
+
+	return SL_MIN(r, 0);
+}
+
 int sl_notif_send_fd(int listener, uint64_t id, int fd, uint32_t cloexec)
 {
 	const struct seccomp_notif_addfd add = {

@@ -37,4 +37,7 @@ int sl_notif_send_fd(int listener, uint64_t id, int fd, uint32_t cloexec);
 /* Install fd in the caller, which goes on waiting: its number there, or -errno. */
 int sl_notif_add_fd(int listener, uint64_t id, int fd, uint32_t cloexec);
 
+/* The same under a number of the caller's, in place of what it has open there. 0 or -errno. */
+int sl_notif_replace_fd(int listener, uint64_t id, int fd, int number, uint32_t cloexec);
+
 #endif

@@ -314,7 +314,11 @@ void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 			sl_observer_look(v->observer, listener, n);
 	} else {
 		c->op = sl_call_op(c->row, (const uint64_t *)n->data.args);
+		sl_view_readers_update(c);
 		r = look_and_perform(c);
+		sl_view_readers_note(v);
+		if (r != SL_VIEW_ANSWERED)
+			sl_view_readers_update(c);
 	}
 	/* What was read of the caller was the caller's only if it still waits. */
 	sl_view_call_settle(c, r);

@@ -39,6 +39,18 @@ struct sl_view_listing {
 	uint64_t stamp;	 /* of the last use */
 };
 
+/* Files whose contents were copied up while somebody had the lower's open (view-readers.c). */
+#define SL_VIEW_OUTDATED 64
+#define SL_VIEW_LOOKED	 512
+struct sl_view_readers {
+	struct sl_vnode *outdated[SL_VIEW_OUTDATED]; /* used; a ring */
+	uint64_t count;				     /* ever in the ring */
+	struct {
+		pid_t tid;
+		uint64_t count;
+	} looked[SL_VIEW_LOOKED]; /* by number: which of them the thread's descriptors were compared with */
+};
+
 /* One view behind one command. */
 struct sl_view_calls {
 	struct sl_view *view;
@@ -85,6 +97,8 @@ struct sl_view_calls {
 	} programs[SL_VIEW_PROGRAMS];
 	size_t next_program;
 	struct sl_view_call *call; /* the one at hand */
+	struct sl_vnode *copied;   /* by it, used; NULL */
+	struct sl_view_readers readers;
 };
 
 /* One call. */
@@ -263,6 +277,18 @@ void sl_view_forget_mapped(struct sl_view_calls *v);
 
 /* A caller could not be made to do another call: ptrace is forbidden here. Returns the error for its call. */
 int sl_view_untraceable(struct sl_view_calls *v);
+
+/* ---- who reads from before the first write (view-readers.c) ---- */
+
+void sl_view_readers_init(struct sl_view_calls *v);
+void sl_view_readers_release(struct sl_view_calls *v);
+
+/* The contents of v->copied, if any, are the upper's from here on: released. */
+void sl_view_readers_note(struct sl_view_calls *v);
+
+/* The caller of the call at hand, which is not answered yet, gets descriptors of the upper in place of those of
+ * the lower's files that are outdated. */
+void sl_view_readers_update(struct sl_view_call *c);
 
 /* ---- FIFOs (view-fifo.c) ---- */
 

@@ -262,14 +262,14 @@ static int open_reference(struct sl_view_call *c, const struct sl_place *p)
 	return send_fd(c, opened < 0 ? -errno : opened);
 }
 
-/* Has nobody but us the file open? A write lease is given only then. */
+/* Has nobody but us the file open? */
 static bool is_ours_alone(struct sl_view_calls *v, const struct sl_vnode *n)
 {
 	char name[SL_VSTORE_NAME];
 	SL_CLOSE int fd =
 	    openat(v->view->store.fd, sl_vstore_name(n->obj, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd >= 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+	return fd >= 0 && sl_fd_is_alone(fd) == 1;
 }
 
 static void sweep_unnamed(struct sl_view_calls *v)

@@ -241,6 +241,8 @@ int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *vi
 	v->behalf = behalf;
 	r = open_view(v, err);
 	if (r == 0)
+		sl_view_readers_init(v);
+	if (r == 0)
 		r = read_own_identity(v, err);
 	if (r < 0) {
 		sl_view_calls_free(v);
@@ -262,6 +264,7 @@ void sl_view_calls_free(struct sl_view_calls *v)
 	sl_view_forget_mapped(v);
 	sl_view_programs_release(v);
 	sl_view_fifo_release(v);
+	sl_view_readers_release(v);
 	for (size_t i = 0; i < v->unnamed_len; i++) {
 		sl_view_close(v->unnamed[i].file);
 		free(v->unnamed[i].path);

@@ -223,11 +223,11 @@ static int reopen_files(struct sl_vnode *n, int copy)
 			if (at > 0)
 				lseek(fds[i], at, SEEK_SET);
 			dup3(fds[i], f->fd, O_CLOEXEC);
-			if (n->view->moved)
-				n->view->moved(f, n->view->moved_arg);
 		}
 		close(fds[i]);
 	}
+	if (r == 0 && n->view->copied)
+		n->view->copied(n, n->view->copied_arg);
 	return r;
 }
 

@@ -263,6 +263,12 @@ const char *sl_view_upper_path(const struct sl_view *v)
 	return v->store.path;
 }
 
+void sl_view_set_copied(struct sl_view *v, void (*copied)(struct sl_vnode *n, void *arg), void *arg)
+{
+	v->copied = copied;
+	v->copied_arg = arg;
+}
+
 int sl_view_hide(struct sl_view *v, const char *path)
 {
 	SL_FREE char *dir = NULL;

@@ -11,6 +11,8 @@
 
 #include "view/view.h"
 
+struct sl_vnode;
+
 /* Was anything changed at all? Does not become false again. */
 bool sl_view_is_changed(const struct sl_view *v);
 
@@ -42,6 +44,11 @@ int sl_view_lower_path(const struct sl_view *v, char **ret);
 
 /* The directory with the objects of the upper; the view's own. Below it an object is a number. */
 const char *sl_view_upper_path(const struct sl_view *v);
+
+/* Told when the contents of a lower file, a node of node.h, have been copied up: the view's own open files get
+ * descriptors of the copy (the numbers, flags and positions stay), but who else has the lower's open reads what
+ * is old. */
+void sl_view_set_copied(struct sl_view *v, void (*copied)(struct sl_vnode *n, void *arg), void *arg);
 
 /* Let the name at the end of path, below the lower's root and without symbolic links on the way, not be seen:
  * not listed, not found, untouched by merging down. No change as far as sl_view_is_changed() is concerned. */

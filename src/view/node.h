@@ -93,8 +93,8 @@ struct sl_view {
 	size_t objs_cap;
 	int64_t started_ns;
 	ino_t next_ino; /* for objects of an upper on another device */
-	void (*moved)(struct sl_view_file *f, void *arg);
-	void *moved_arg;
+	void (*copied)(struct sl_vnode *n, void *arg); /* see handle.h */
+	void *copied_arg;
 	int protected_symlinks, protected_hardlinks, protected_regular, protected_fifos; /* fs.protected_* */
 };
 

@@ -67,12 +67,6 @@ void sl_view_set_fault(struct sl_view *v, int (*fault)(void *arg), void *arg)
 	v->store.arg = arg;
 }
 
-void sl_view_set_moved(struct sl_view *v, void (*moved)(struct sl_view_file *f, void *arg), void *arg)
-{
-	v->moved = moved;
-	v->moved_arg = arg;
-}
-
 /* A directory's path in the view below its root, "" for the root, malloc'd. */
 static int dir_path(const struct sl_vnode *n, char **ret)
 {

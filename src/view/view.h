@@ -68,10 +68,6 @@ void sl_view_free(struct sl_view *v); /* every file must be closed before */
  */
 void sl_view_set_fault(struct sl_view *v, int (*fault)(void *arg), void *arg);
 
-/* Told for each descriptor of an open file that was replaced, because the file was copied up after its
- * opening: the number stays, the open file description is another (of the same flags and position). */
-void sl_view_set_moved(struct sl_view *v, void (*moved)(struct sl_view_file *f, void *arg), void *arg);
-
 /* The view's root as an O_PATH file. */
 int sl_view_root(struct sl_view *v, struct sl_view_file **ret);
 void sl_view_close(struct sl_view_file *f); /* NULL is accepted */

@@ -215,9 +215,19 @@ void data_locks(void)
 	OK(lock_range(other, F_OFD_SETLK, F_WRLCK, 0, 5));
 	about("held before the first write");
 	OK(flock(reader, LOCK_EX | LOCK_NB));
+	other = open("secret", O_RDWR);
+	FAILS(EWOULDBLOCK, flock(other, LOCK_SH | LOCK_NB));
 	IS(EWOULDBLOCK, elsewhere(flock_reader));
 	OK(flock(reader, LOCK_UN));
 	IS(0, elsewhere(flock_reader));
+	reader = open("readonly", O_RDONLY);
+	OK(lock_range(reader, F_OFD_SETLK, F_RDLCK, 2, 3));
+	OK(chmod("readonly", 0644));
+	other = open("readonly", O_RDWR);
+	FAILS(EAGAIN, lock_range(other, F_OFD_SETLK, F_WRLCK, 0, 3));
+	OK(lock_range(other, F_OFD_SETLK, F_WRLCK, 5, 1));
+	OK(close(reader));
+	OK(lock_range(other, F_OFD_SETLK, F_WRLCK, 0, 3));
 }
 
 static int start_sleeper(const char *path, int *ret_in)
@@ -384,4 +394,25 @@ void data_readers(void)
 	OK(put("other", "other"));
 	OK(rename("other", "readonly"));
 	TRUE(fd_holds(reader, "fixed\n"));
+}
+
+/* What may differ on a copy-on-write file system: contents that somebody had open, or mapped, before the first
+ * write. */
+void data_stays(void)
+{
+	int reader = open("file", O_RDONLY), ask[2], answer[2];
+	char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, reader, 0), c = 0;
+	pid_t child;
+
+	TRUE(pipe(ask) == 0 && pipe(answer) == 0);
+	child = fork();
+	if (child == 0) /* between the question and the answer nothing but reading */
+		_exit(read(ask[0], &c, 1) == 1 && pread(reader, &c, 1, 0) == 1 && write(answer[1], &c, 1) == 1 ? 0 : 1);
+	OK(put("file", "NEW"));
+	IS('N', map[0]);
+	IS(1, write(ask[1], "?", 1));
+	IS(1, read(answer[0], &c, 1));
+	IS('N', c);
+	TRUE(waitpid(child, NULL, 0) == child);
+	TRUE(fd_holds(reader, "NEW"));
 }

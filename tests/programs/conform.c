@@ -59,6 +59,7 @@ static const struct {
     {"locks", data_locks},
     {"busy", data_busy},
     {"readers", data_readers},
+    {"stays", data_stays},
     {"cwd", dir_working},
     {"cwd-gone", dir_gone},
     {"umask", dir_umask},

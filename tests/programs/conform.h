@@ -78,7 +78,7 @@ group change_mode, change_owner, change_times, change_size, change_xattrs;		 /* 
 group look_stat, look_access, look_links, look_times, list_names, list_meanwhile;	 /* conform-look.c */
 group path_errors, path_lengths, path_slashes, bad_addresses;				 /* conform-path.c */
 group other_user, other_sticky, other_setgid;					 /* conform-user.c */
-group data_offsets, data_maps, data_copies, data_locks, data_busy, data_readers;	 /* conform-data.c */
+group data_offsets, data_maps, data_copies, data_locks, data_busy, data_readers, data_stays; /* conform-data.c */
 group dir_working, dir_gone, dir_umask, fd_gone, fd_moved, notify_changes;		 /* conform-dir.c */
 
 #endif
