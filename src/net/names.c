@@ -437,6 +437,28 @@ void sl_names_of(struct sl_names *n, const struct in6_addr *address, struct sl_s
 	pthread_mutex_unlock(&n->lock);
 }
 
+/* Has the first name of the line another line? With the lock held. */
+static bool has_other_line(const struct sl_names *n, const struct host_line *line)
+{
+	for (size_t i = 0; i < n->host_count; i++)
+		if (!strcmp(n->hosts[i].name, line->name) && !IN6_ARE_ADDR_EQUAL(&n->hosts[i].addr, &line->addr))
+			return true;
+	return false;
+}
+
+bool sl_names_is_one_of_several(struct sl_names *n, const struct in6_addr *address, bool hosts_read)
+{
+	bool is = hosts_read && is_loopback(address);
+
+	pthread_mutex_lock(&n->lock);
+	for (size_t i = 0; i < n->count && !is; i++)
+		is = n->entries[i]->addr_count > 1 && has_addr(n->entries[i], address);
+	for (size_t i = 0; i < n->host_count && hosts_read && !is; i++)
+		is = IN6_ARE_ADDR_EQUAL(&n->hosts[i].addr, address) && has_other_line(n, &n->hosts[i]);
+	pthread_mutex_unlock(&n->lock);
+	return is;
+}
+
 void sl_names_answered(struct sl_names *n, struct sl_strv *out)
 {
 	pthread_mutex_lock(&n->lock);

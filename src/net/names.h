@@ -53,6 +53,10 @@ void sl_names_granted(struct sl_names *n, struct sl_strv *out);
  */
 void sl_names_of(struct sl_names *n, const struct in6_addr *address, struct sl_strv *out);
 
+/* Learning: may a resolver have compared the address with others? It does so with the addresses of a name that has several
+ * (RFC 6724), "localhost" among them. hosts_read: somebody read /etc/hosts. */
+bool sl_names_is_one_of_several(struct sl_names *n, const struct in6_addr *address, bool hosts_read);
+
 /* Learning: append the names that were asked for with success, but reverse names of addresses that another of
  * them gave. */
 void sl_names_answered(struct sl_names *n, struct sl_strv *out);

@@ -90,6 +90,14 @@ void sl_facts_use(struct sl_facts *f, uint32_t rights, const char *path)
 		sl_intern_node(&f->tree, node)->own |= (uint8_t)rights;
 }
 
+bool sl_facts_has(struct sl_facts *f, uint32_t rights, const char *path)
+{
+	struct place p;
+
+	return place_of(&f->tree, path, false, &p) && p.node != SL_NODE_NONE &&
+	       sl_intern_node(&f->tree, p.node)->own & rights;
+}
+
 bool sl_facts_add(struct sl_facts *f, uint32_t rights, const char *path, bool is_dir, pid_t pid)
 {
 	struct place p;

@@ -32,6 +32,9 @@ void sl_facts_made(struct sl_facts *f, const char *path);
  * the run had made stays its own: a fact that arrives late, through a descriptor, still goes to the directory. */
 void sl_facts_gone(struct sl_facts *f, const char *path);
 
+/* Were these rights, or some of them, used on the object of this name? */
+bool sl_facts_has(struct sl_facts *f, uint32_t rights, const char *path);
+
 /* Was the object at path, or a directory above it, made by the run? */
 bool sl_facts_is_made(const struct sl_facts *f, const char *path);
 

@@ -5,7 +5,8 @@
  * when the caller is quick to close it; it is let go at once when the outcome is there or the caller has
  * closed it. Its error is left for the caller to read: only its state is asked for.
  *
- * A datagram socket is not held. Whether its caller still has it is seen in /proc.
+ * Of a datagram socket that is connected the kernel notes which CPU a datagram came in on (SO_INCOMING_CPU, -1 until then): a
+ * reply, so it was sent on, whoever has read it. Whether its caller still has a socket is seen in /proc.
  */
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -27,7 +28,8 @@
 
 struct watched {
 	struct sl_net_peer peer;
-	int fd; /* -EBADF: a datagram socket */
+	int fd; /* -EBADF: it is not held */
+	bool stream;
 	pid_t tgid;
 	int caller_fd;
 	ino_t inode;
@@ -73,9 +75,22 @@ static enum outcome look_at_stream(const struct watched *w)
 	return info.tcpi_state == TCP_CLOSE ? NOTHING : REACHED;
 }
 
+/* Has anything come in? */
+static bool has_received(int fd)
+{
+	int cpu = -1;
+	socklen_t size = sizeof(cpu);
+
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &size) == 0 && cpu >= 0;
+}
+
 static enum outcome look_at_datagram(const struct watched *w)
 {
-	if (!caller_has_it(w))
+	bool has = caller_has_it(w);
+
+	if (has_received(w->fd))
+		return REACHED;
+	if (!has)
 		return NOTHING;
 	return sl_now_ms() - w->since_ms >= IN_USE_MS ? REACHED : UNDER_WAY;
 }
@@ -88,7 +103,7 @@ static size_t look(struct sl_net_watch *w, struct sl_net_peer ret[WATCH_MAX])
 
 	for (size_t i = 0; i < w->count; i++) {
 		struct watched *item = &w->items[i];
-		enum outcome o = item->fd >= 0 ? look_at_stream(item) : look_at_datagram(item);
+		enum outcome o = item->stream ? look_at_stream(item) : look_at_datagram(item);
 
 		if (o == UNDER_WAY) {
 			w->items[kept++] = *item;
@@ -121,7 +136,8 @@ static void *watch_main(void *arg)
 		polled[0] = (struct pollfd){.fd = w->wake, .events = POLLIN};
 		for (size_t i = 0; i < w->count; i++)
 			if (w->items[i].fd >= 0)
-				polled[count++] = (struct pollfd){.fd = w->items[i].fd, .events = POLLOUT};
+				polled[count++] = (struct pollfd){.fd = w->items[i].fd,
+								  .events = w->items[i].stream ? POLLOUT : POLLIN};
 		pthread_mutex_unlock(&w->lock);
 		for (size_t i = 0; i < reached; i++)
 			sl_net_facts_peer(w->facts, &peers[i]);
@@ -162,10 +178,11 @@ static bool start(struct sl_net_watch *w)
 	return w->running;
 }
 
-void sl_net_watch_add(struct sl_net_watch *w, const struct sl_net_event *e)
+void sl_net_watch_add(struct sl_net_watch *w, const struct sl_net_event *e, bool hold)
 {
 	struct watched item = {.peer = e->peer,
 			       .fd = -EBADF,
+			       .stream = e->type == SOCK_STREAM,
 			       .tgid = sl_tracee_tgid(e->tid),
 			       .caller_fd = e->caller_fd,
 			       .since_ms = sl_now_ms()};
@@ -176,7 +193,7 @@ void sl_net_watch_add(struct sl_net_watch *w, const struct sl_net_event *e)
 	item.inode = st.st_ino;
 	pthread_mutex_lock(&w->lock);
 	if (w->count < WATCH_MAX && start(w)) {
-		if (e->type == SOCK_STREAM)
+		if (item.stream || hold)
 			item.fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 3);
 		w->items[w->count++] = item;
 		wake(w);

@@ -27,6 +27,7 @@ struct known {
 struct fact {
 	struct sl_net_peer peer;
 	bool any_port;
+	bool connected_only; /* a datagram socket, and nobody saw it used */
 };
 
 struct sl_net_facts {
@@ -89,18 +90,37 @@ static bool same_fact(const struct fact *a, const struct fact *b)
 	       !memcmp(&a->peer.address, &b->peer.address, sizeof(a->peer.address));
 }
 
-static void add_fact(struct sl_net_facts *f, const struct sl_net_peer *peer, bool any_port)
+static void add(struct sl_net_facts *f, const struct fact *fact)
 {
-	struct fact fact = {*peer, any_port};
-
-	for (size_t i = 0; i < f->fact_count; i++)
-		if (same_fact(&f->facts[i], &fact))
-			return;
+	for (size_t i = 0; i < f->fact_count; i++) {
+		if (!same_fact(&f->facts[i], fact))
+			continue;
+		f->facts[i].connected_only = f->facts[i].connected_only && fact->connected_only;
+		return;
+	}
 	if (f->fact_count == f->fact_cap) {
 		f->fact_cap = f->fact_cap ? 2 * f->fact_cap : 16;
 		f->facts = sl_xrealloc(f->facts, f->fact_cap * sizeof(*f->facts));
 	}
-	f->facts[f->fact_count++] = fact;
+	f->facts[f->fact_count++] = *fact;
+}
+
+static void add_fact(struct sl_net_facts *f, const struct sl_net_peer *peer, bool any_port)
+{
+	const struct fact fact = {.peer = *peer, .any_port = any_port};
+
+	add(f, &fact);
+}
+
+/* Is it known already that this peer was reached? */
+static bool is_reached(const struct sl_net_facts *f, const struct sl_net_peer *peer)
+{
+	const struct fact fact = {.peer = *peer};
+
+	for (size_t i = 0; i < f->fact_count; i++)
+		if (!f->facts[i].connected_only && same_fact(&f->facts[i], &fact))
+			return true;
+	return false;
 }
 
 static void add_once(struct sl_strv *v, const char *text)
@@ -144,13 +164,18 @@ static void connected(struct sl_net_facts *f, const struct sl_net_event *e)
 	k->has_peer = false;
 	if (!e->has_peer)
 		return;
-	if (e->error == EINPROGRESS || (!e->error && is_datagram(e))) {
+	if (!e->error && is_datagram(e)) {
+		const struct fact fact = {.peer = e->peer, .connected_only = true};
+
 		k->peer = e->peer;
-		k->has_peer = is_datagram(e);
-		sl_net_watch_add(f->watch, e);
+		k->has_peer = true;
+		add(f, &fact);
 	} else if (!e->error) {
 		add_fact(f, &e->peer, false);
+		return;
 	}
+	if ((!e->error || e->error == EINPROGRESS) && !is_reached(f, &e->peer))
+		sl_net_watch_add(f->watch, e, !k->fixed_port);
 }
 
 /* Whoever answers from a port of its own answers to ports that the kernel picked for others. */
@@ -251,6 +276,19 @@ static void add_udp_server(struct sl_net_facts *f)
 		}
 }
 
+/* Can a datagram socket's connect have been a resolver's, or ping's look at where it would send from? */
+static bool is_probe(const struct sl_net_facts *f, const struct fact *fact, struct sl_names *names, bool hosts_read)
+{
+	for (size_t i = 0; i < f->fact_count; i++) {
+		const struct sl_net_peer *used = &f->facts[i].peer;
+
+		if (!f->facts[i].connected_only && IN6_ARE_ADDR_EQUAL(&used->address, &fact->peer.address) &&
+		    (used->protocol == SL_NET_ICMP || used->port == fact->peer.port))
+			return true;
+	}
+	return names && sl_names_is_one_of_several(names, &fact->peer.address, hosts_read);
+}
+
 static void settle_fact(struct sl_net_facts *f, const struct fact *fact, struct sl_names *names)
 {
 	SL_CLEANUP(sl_strv_release) struct sl_strv hosts = SL_STRV_INIT;
@@ -295,12 +333,13 @@ static void settle_names(struct sl_net_facts *f, struct sl_names *names)
 	}
 }
 
-void sl_net_facts_settle(struct sl_net_facts *f, struct sl_names *names)
+void sl_net_facts_settle(struct sl_net_facts *f, struct sl_names *names, bool hosts_read)
 {
 	sl_net_watch_settle(f->watch);
 	pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < f->fact_count; i++)
-		settle_fact(f, &f->facts[i], names);
+		if (!f->facts[i].connected_only || !is_probe(f, &f->facts[i], names, hosts_read))
+			settle_fact(f, &f->facts[i], names);
 	f->fact_count = 0;
 	if (names)
 		settle_names(f, names);

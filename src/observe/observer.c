@@ -217,7 +217,10 @@ void sl_observer_net(struct sl_observer *o, const struct sl_net_event *e)
 
 void sl_observer_net_settle(struct sl_observer *o, struct sl_names *names)
 {
-	sl_net_facts_settle(o->net, names);
+	char hosts[PATH_MAX];
+	bool read = realpath("/etc/hosts", hosts) && sl_facts_has(o->facts, SL_RIGHT_READ, hosts);
+
+	sl_net_facts_settle(o->net, names, read);
 }
 
 void sl_observer_finish(struct sl_observer *o, struct sl_profile *profile, struct sl_observation *ret)

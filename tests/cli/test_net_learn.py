@@ -102,6 +102,7 @@ def test_N2_probes_losers_and_failures_are_not_learned(box):
         body = f"""
 import threading
 def probe():
+    socket.getaddrinfo("localhost", {datagrams.port})  # where that has two addresses it compares them
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as p:
         p.connect(("127.0.0.1", {stream.port}))
         return bool(p.getsockname())
@@ -124,6 +125,31 @@ step("other thread", lambda: shared.recv(9))
 """
         found, _ = learned(box, body)
         assert found["allow"] == [f"udp://127.0.0.1:{datagrams.port}"]
+
+
+ONE_WAY = """
+def way():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("127.0.0.1", PORT))
+        return os.write(s.fileno(), b"x")
+step("one way", way)
+"""
+# The address is one of those that a look-up of "localhost" compares.
+BOTH_WAYS = """
+socket.getaddrinfo("localhost", 9)
+step("both ways", lambda: udp("127.0.0.1", PORT, how="write"))
+"""
+
+
+@pytest.mark.parametrize("body", (ONE_WAY, BOTH_WAYS), ids=("one way", "both ways"))
+def test_N1_what_write_sends_on_a_socket_that_is_closed_at_once(box, body):
+    with Servers() as s:
+        datagrams = s.udp()
+        found, path = learned(box, body.replace("PORT", str(datagrams.port)))
+        assert found["allow"] == [f"udp://127.0.0.1:{datagrams.port}"]
+        assert datagrams.count == 2
+        other = STEPS + f'step("other", lambda: udp("127.0.0.1", {datagrams.port + 1}, how="write"))'
+        assert steps(box.run(path, ["/usr/bin/python3", "-c", other], check=True, cwd=box.work).stdout) == {"other": "EACCES"}
 
 
 def test_N1_a_connect_in_the_background(box):

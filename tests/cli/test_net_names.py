@@ -151,6 +151,36 @@ def test_N3_a_name_that_is_only_looked_up(net, client):
     assert "evil.test" not in net.network.asked()
 
 
+WRITE = """
+import os, socket, sys
+address = socket.getaddrinfo("www.test", int(sys.argv[1]), type=socket.SOCK_DGRAM)[0][4]
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.connect(address)
+    SEND
+"""
+
+
+@pytest.mark.parametrize("others", ((), ("10.77.0.4", "10.77.0.5")), ids=("one address", "several"))
+def test_N1_N2_N3_a_datagram_socket_that_is_closed_at_once(net, others):
+    """A name that has one address is not compared by any resolver: who connects to it means it. Of several the one that is
+    used is known by what comes back."""
+    net.network.name("www.test", A=["10.77.0.2", *others])
+    for address in ("10.77.0.2", *others):
+        net.network.serve(address, PORT + 1, "udp")
+    one_way, both_ways = (WRITE.replace("SEND", send) for send in ('os.write(s.fileno(), b"x")', 'os.write(s.fileno(), b"x"); s.recv(1)'))
+    rule = [f"udp://www.test:{PORT + 1}"]
+    _, _, profile = net.learn([PYTHON, "-c", both_ways, str(PORT + 1)])
+    assert allowed(profile) == rule, profile.text
+    _, _, profile = net.learn([PYTHON, "-c", WRITE.replace("SEND", "pass"), str(PORT + 1)])
+    assert allowed(profile) == (["icmp://www.test"] if others else rule), profile.text
+    if not others:
+        _, _, profile = net.learn([PYTHON, "-c", one_way, str(PORT + 1)])
+        assert allowed(profile) == rule, profile.text
+        net.network.connections()
+        net.run(profile, check=True)
+        assert net.network.connections() == {f"10.77.0.2:{PORT + 1}": 1}
+
+
 def test_N3_a_name_without_success_is_not_learned(net):
     _, _, profile = net.learn(["sh", "-c", "getent hosts nothing.test; true"])
     assert not allowed(profile), profile.text
