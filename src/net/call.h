@@ -80,6 +80,7 @@ int64_t sl_net_listen(struct sl_net_call *c);
 int64_t sl_net_send(struct sl_net_call *c);
 int64_t sl_net_async(struct sl_net_call *c);
 int64_t sl_net_receive(struct sl_net_call *c);
+int64_t sl_net_join(struct sl_net_call *c);
 
 /* Bind a path in the caller's directory, as the caller, under the command's own Landlock domain
  * (bind-path.c). */

@@ -231,16 +231,16 @@ bool sl_net_call_waits(const struct sl_net_call *c)
 	return flags >= 0 && !(flags & O_NONBLOCK);
 }
 
-static int64_t dispatch(struct sl_net_call *c)
+static int64_t dispatch(struct sl_net_call *c, enum sl_op op)
 {
 	int r = take_socket(c);
 
 	/* Receiving is not judged: what is no socket of ours is the kernel's to answer. */
-	if (c->call->op == SL_OP_RECEIVE)
+	if (op == SL_OP_RECEIVE)
 		return r < 0 ? SL_GO_ON : sl_net_receive(c);
 	if (r < 0)
 		return r;
-	switch (c->call->op) {
+	switch (op) {
 	case SL_OP_CONNECT:
 		return sl_net_connect(c);
 	case SL_OP_BIND:
@@ -249,6 +249,8 @@ static int64_t dispatch(struct sl_net_call *c)
 		return sl_net_listen(c);
 	case SL_OP_SEND:
 		return sl_net_send(c);
+	case SL_OP_JOIN:
+		return sl_net_join(c);
 	default:
 		return -EACCES;
 	}
@@ -259,12 +261,13 @@ bool sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif 
 {
 	struct sl_net_call c = {
 	    .net = net, .listener = listener, .n = *n, .call = call, .tid = (pid_t)n->pid, .fd = -EBADF};
+	enum sl_op op = sl_call_op(call, (const uint64_t *)n->data.args);
 	int64_t result;
 
-	if (sl_call_op(call, (const uint64_t *)n->data.args) == SL_OP_ASYNC)
+	if (op == SL_OP_ASYNC)
 		result = sl_net_async(&c);
 	else
-		result = call->op == SL_OP_SOCKET ? answer_socket(&c) : dispatch(&c);
+		result = op == SL_OP_SOCKET ? answer_socket(&c) : dispatch(&c, op);
 	if (result == SL_LATER)
 		return true; /* the descriptor is the worker's */
 	if (result != SL_GO_ON)

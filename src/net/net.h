@@ -34,6 +34,7 @@ enum sl_net_deed {
 	SL_NET_SENT,	  /* a datagram */
 	SL_NET_BOUND,
 	SL_NET_LISTENED,
+	SL_NET_JOINED, /* a multicast group: peer, with the socket's own port */
 };
 
 /* What was done, or refused. Strings are valid during the call. */
@@ -79,7 +80,7 @@ struct sl_net {
 void sl_net_start(struct sl_net *net);
 void sl_net_stop(struct sl_net *net);
 
-/* Answer a notified socket call (SL_OP_SOCKET, CONNECT, BIND, LISTEN, SEND), now or later. False while learning, where the
+/* Answer a notified socket call (SL_OP_SOCKET, CONNECT, BIND, LISTEN, SEND, JOIN, …), now or later. False while learning, where the
  * caller may make the call itself: nothing was answered. */
 bool sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif *n,
 		   const struct sl_call *call);

@@ -34,7 +34,8 @@ static bool has_stand_in(const struct sl_net_call *c, struct sl_nameserver *ret)
 	       sl_resolver_stands_for(c->net->resolver, &peer.any, peer.len, ret);
 }
 
-/* Hand over what came, and the nameserver's address as the kernel writes one: as much as there is room for, and its length. */
+/* Hand over what came, and the nameserver's address as the kernel writes one: what there is room for, and its
+ * length. */
 static int tell(const struct receiving *k, uint8_t *buf, size_t len)
 {
 	struct sl_nameserver server = k->server;

@@ -243,6 +243,11 @@ void sl_net_facts_event(struct sl_net_facts *f, const struct sl_net_event *e)
 	case SL_NET_LISTENED:
 		listened(f, e);
 		break;
+	case SL_NET_JOINED:
+		/* A port that the kernel picked is another one the next time. */
+		if (!e->error)
+			add_fact(f, &e->peer, !known(f, e->cookie)->fixed_port);
+		break;
 	}
 	pthread_mutex_unlock(&f->lock);
 }

@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 
 #include "base/macros.h"
+#include "policy/net-plan.h"
 
 /* Calls that are newer than the distribution's headers; from 424 on every architecture has the same numbers.
  */
@@ -364,6 +365,8 @@ enum sl_op sl_call_op(const struct sl_call *call, const uint64_t args[6])
 		return SL_OP_ASYNC;
 	if (call->nr == __NR_fcntl && (uint32_t)args[1] == F_SETFL && args[2] & O_ASYNC)
 		return SL_OP_ASYNC;
+	if (call->nr == __NR_setsockopt && sl_net_group_option((uint32_t)args[1], (uint32_t)args[2]))
+		return SL_OP_JOIN;
 	return call->op;
 }
 

@@ -47,6 +47,7 @@ enum sl_op {
 	SL_OP_SOCKET,	   /* family, type, protocol */
 	SL_OP_ASYNC,	   /* ioctl FIOASYNC, fcntl F_SETFL with O_ASYNC (see sl_call_op) */
 	SL_OP_SEND,	   /* sendto, sendmsg, sendmmsg: flags in flags_arg */
+	SL_OP_JOIN,	   /* setsockopt that joins a multicast group (see sl_call_op) */
 	SL_OP_RECEIVE,	   /* recvfrom: flags in argument 3, source address in 4 and 5 */
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
@@ -97,8 +98,8 @@ const struct sl_call *sl_call_by_nr(int nr);
  * leaves out are unknown: a newer kernel may fill them. */
 bool sl_call_is_known(int nr);
 
-/* What this very call does: the row's op, except that an ioctl of the inode-flag requests is SL_OP_INODE_FLAGS, and
- * what switches signals of an open file is SL_OP_ASYNC. */
+/* What this very call does: the row's op, except that an ioctl of the inode-flag requests is SL_OP_INODE_FLAGS,
+ * what switches signals of an open file is SL_OP_ASYNC, and what names a multicast group is SL_OP_JOIN. */
 enum sl_op sl_call_op(const struct sl_call *call, const uint64_t args[6]);
 
 /* Does the op make, remove or change names, or cut a file, all of which Landlock judges? */

@@ -19,6 +19,9 @@
 #ifndef IPV6_2292PKTOPTIONS
 #define IPV6_2292PKTOPTIONS 6
 #endif
+#ifndef IPV6_FLOWLABEL_MGR
+#define IPV6_FLOWLABEL_MGR 32
+#endif
 #ifndef IPV6_2292RTHDR
 #define IPV6_2292RTHDR 5
 #endif
@@ -205,29 +208,65 @@ void sl_judge_receive(struct sl_bpf *b, const struct sl_filter_plan *plan, const
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);
 }
 
-/* Source routes send packets by way of an address that nobody judged. A protocol of another kind on top of
- * TCP (TCP_ULP) may connect without asking Landlock. */
+/* Source routes send packets by way of an address that nobody judged; a flow label can hold one. A protocol of another
+ * kind on top of TCP (TCP_ULP) may connect without asking Landlock. By name, ascending. */
+static const struct {
+	uint32_t level, name;
+} refused_options[] = {
+    {IPPROTO_IP, IP_OPTIONS},	       {IPPROTO_IPV6, IPV6_2292RTHDR}, {IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
+    {IPPROTO_IPV6, IPV6_FLOWLABEL_MGR}, {IPPROTO_IPV6, IPV6_RTHDR},	{IPPROTO_TCP, TCP_ULP},
+};
+
+struct option_runs {
+	struct sl_bpf_run runs[32];
+	size_t count;
+};
+
+/* From this name on the verdict is another one. */
+static void add_option_run(struct option_runs *r, uint32_t first, uint32_t ret)
+{
+	if (r->count && r->runs[r->count - 1].first == first)
+		r->count--;
+	if (r->count && r->runs[r->count - 1].ret == ret)
+		return;
+	assert(r->count < SL_ARRAY_LEN(r->runs));
+	r->runs[r->count++] = (struct sl_bpf_run){first, ret, NULL};
+}
+
+/* What an option of the level is answered with. Where no group can be joined it does no harm that leaving one is refused
+ * too: telling them apart makes the program longer. */
+static uint32_t option_verdict(const struct sl_filter_plan *plan, uint32_t level, uint32_t name)
+{
+	bool coarse = plan->net.join == SL_NET_REFUSE && (name == IP_DROP_MEMBERSHIP || name == MCAST_LEAVE_GROUP);
+
+	for (size_t i = 0; plan->net.judged && i < SL_ARRAY_LEN(refused_options); i++)
+		if (refused_options[i].level == level && refused_options[i].name == name &&
+		    (level != IPPROTO_TCP || plan->net.kernel_connect))
+			return sl_verdict_refuse(EPERM);
+	if (sl_net_group_option(level, name) || (coarse && level != IPPROTO_TCP && sl_net_group_option(level, name + 1)))
+		return verdict(plan, plan->net.join);
+	return SECCOMP_RET_ALLOW;
+}
+
+#define OPTION_LAST 64 /* above all that are judged */
+
 void sl_judge_setsockopt(struct sl_bpf *b, const struct sl_filter_plan *plan,
 			 const struct sl_call *call SL_UNUSED)
 {
-	static const struct {
-		uint32_t level, name;
-	} refused_options[] = {
-	    {IPPROTO_IP, IP_OPTIONS},	    {IPPROTO_IPV6, IPV6_RTHDR},
-	    {IPPROTO_IPV6, IPV6_2292RTHDR}, {IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
-	    {IPPROTO_TCP, TCP_ULP},
-	};
+	static const uint32_t levels[] = {IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP};
 
-	for (size_t i = 0; plan->net.judged && i < SL_ARRAY_LEN(refused_options); i++) {
+	for (size_t i = 0; i < SL_ARRAY_LEN(levels); i++) {
+		struct option_runs r = {.count = 0};
 		size_t block;
 
-		if (refused_options[i].name == TCP_ULP && refused_options[i].level == IPPROTO_TCP &&
-		    !plan->net.kernel_connect)
+		for (uint32_t name = 0; name <= OPTION_LAST; name++)
+			add_option_run(&r, name, option_verdict(plan, levels[i], name));
+		if (r.count == 1)
 			continue;
 		sl_bpf_load_low(b, 1);
-		block = sl_bpf_if_eq(b, refused_options[i].level);
+		block = sl_bpf_if_eq(b, levels[i]);
 		sl_bpf_load_low(b, 2);
-		sl_judge_eq(b, refused_options[i].name, sl_verdict_refuse(EPERM));
+		sl_bpf_tree(b, r.runs, r.count);
 		sl_bpf_end(b, block);
 	}
 	sl_bpf_ret(b, SECCOMP_RET_ALLOW);

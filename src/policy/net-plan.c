@@ -5,7 +5,42 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+#include "base/macros.h"
+
+/* By level and name, ascending: the filter makes ranges of them. Leaving a group takes having joined it. */
+const struct sl_net_group_option sl_net_group_options[] = {
+    {IPPROTO_IP, IP_ADD_MEMBERSHIP, offsetof(struct ip_mreqn, imr_multiaddr), false},
+    {IPPROTO_IP, IP_UNBLOCK_SOURCE, offsetof(struct ip_mreq_source, imr_multiaddr), false},
+    {IPPROTO_IP, IP_BLOCK_SOURCE, offsetof(struct ip_mreq_source, imr_multiaddr), false},
+    {IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, offsetof(struct ip_mreq_source, imr_multiaddr), false},
+    {IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, offsetof(struct ip_mreq_source, imr_multiaddr), false},
+    {IPPROTO_IP, IP_MSFILTER, offsetof(struct ip_msfilter, imsf_multiaddr), false},
+    {IPPROTO_IP, MCAST_JOIN_GROUP, offsetof(struct group_req, gr_group), true},
+    {IPPROTO_IP, MCAST_BLOCK_SOURCE, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IP, MCAST_UNBLOCK_SOURCE, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IP, MCAST_LEAVE_SOURCE_GROUP, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IP, MCAST_MSFILTER, offsetof(struct group_filter, gf_group), true},
+    {IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, offsetof(struct ipv6_mreq, ipv6mr_multiaddr), false},
+    {IPPROTO_IPV6, MCAST_JOIN_GROUP, offsetof(struct group_req, gr_group), true},
+    {IPPROTO_IPV6, MCAST_BLOCK_SOURCE, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IPV6, MCAST_UNBLOCK_SOURCE, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IPV6, MCAST_LEAVE_SOURCE_GROUP, offsetof(struct group_source_req, gsr_group), true},
+    {IPPROTO_IPV6, MCAST_MSFILTER, offsetof(struct group_filter, gf_group), true},
+};
+const size_t sl_net_group_option_count = SL_ARRAY_LEN(sl_net_group_options);
+
+const struct sl_net_group_option *sl_net_group_option(uint32_t level, uint32_t name)
+{
+	for (size_t i = 0; i < sl_net_group_option_count; i++)
+		if (sl_net_group_options[i].level == level && sl_net_group_options[i].name == name)
+			return &sl_net_group_options[i];
+	return NULL;
+}
 
 /* Few enough for a Landlock rule each, or all that there are, from lowest on, for which it takes none. */
 static bool few_enough(const struct sl_net_ports *ports, size_t count, uint16_t lowest, unsigned int *total)
@@ -48,6 +83,7 @@ static void plan_learning(const struct sl_net_plan_input *in, struct sl_net_plan
 	    .send_message = seen,
 	    .sources = seen == SL_NET_NOTIFY,
 	    .fast_open = seen,
+	    .join = seen,
 	    .tcp = true,
 	    .udp = true,
 	    .icmp = true,
@@ -106,6 +142,8 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 		p.tcp = p.kernel_connect || (p.kernel_bind && sl_net_allows_bind(r, 0));
 		p.listen = !p.tcp || sl_net_allows_bind(r, 0) ? SL_NET_PASS : SL_NET_REFUSE;
 	}
+	/* A socket of TCP can join too. */
+	p.join = p.udp ? SL_NET_NOTIFY : p.tcp || p.icmp ? SL_NET_REFUSE : SL_NET_PASS;
 	*ret = p;
 }
 

@@ -13,11 +13,26 @@
 #define SL_POLICY_NET_PLAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/net-rules.h"
 
 enum sl_net_verdict { SL_NET_REFUSE, SL_NET_PASS, SL_NET_NOTIFY };
+
+/* Socket options that name a multicast group which is to be joined, or of which other sources are to be heard: the kernel
+ * tells the network so, and which group it is. Level and name as setsockopt(2) has them; the group's address stands at an
+ * offset in the value, alone or in a struct sockaddr_storage. */
+struct sl_net_group_option {
+	uint32_t level, name;
+	uint8_t offset;
+	bool sockaddr;
+};
+extern const struct sl_net_group_option sl_net_group_options[];
+extern const size_t sl_net_group_option_count;
+
+/* The option's row, or NULL. */
+const struct sl_net_group_option *sl_net_group_option(uint32_t level, uint32_t name);
 
 struct sl_net_plan {
 	enum sl_net_verdict connect, bind, listen;
@@ -25,6 +40,7 @@ struct sl_net_plan {
 	enum sl_net_verdict send_null;	  /* sendto without one */
 	enum sl_net_verdict send_message; /* sendmsg, sendmmsg: the address is behind a pointer */
 	enum sl_net_verdict fast_open;	  /* any send with MSG_FASTOPEN */
+	enum sl_net_verdict join;	  /* multicast groups */
 	/* Sockets that can be made. */
 	bool tcp, udp, icmp, local_stream, local_datagram, route;
 	bool sources; /* recvfrom that asks for the source is notified: it may be a nameserver's stand-in */

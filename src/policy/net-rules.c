@@ -109,6 +109,26 @@ bool sl_net_allows(const struct sl_net_rules *r, const struct sl_net_peer *peer,
 	return allowed;
 }
 
+static bool covers_group(const struct sl_net_rule *rule, const struct in6_addr *group)
+{
+	return rule->protocols & SL_NET_UDP &&
+	       (rule->target == SL_NET_ANY ||
+		(rule->target == SL_NET_NETWORK && in_network(group, &rule->address, rule->prefix)));
+}
+
+bool sl_net_allows_group(const struct sl_net_rules *r, const struct in6_addr *group)
+{
+	bool allowed = !r->allow_count && r->deny_count;
+
+	/* One that is denied on some ports alone can be sent to on the others. */
+	for (size_t i = 0; i < r->deny_count; i++)
+		if (!r->deny[i].port_count && covers_group(&r->deny[i], group))
+			return false;
+	for (size_t i = 0; i < r->allow_count && !allowed; i++)
+		allowed = covers_group(&r->allow[i], group);
+	return allowed;
+}
+
 static bool any_host(void *arg SL_UNUSED, const char *host SL_UNUSED,
 		     const struct in6_addr *address SL_UNUSED)
 {

@@ -77,6 +77,9 @@ struct sl_net_peer {
 bool sl_net_allows(const struct sl_net_rules *r, const struct sl_net_peer *peer, sl_net_is_host *is_host,
 		   void *arg, const struct sl_net_rule **ret_rule);
 
+/* May the multicast group be joined: is it a destination of datagrams, on any port? */
+bool sl_net_allows_group(const struct sl_net_rules *r, const struct in6_addr *group);
+
 /* Append the hosts that would let the peer be reached if they had its address; none where it is denied
  * anyway. */
 void sl_net_hosts_for(const struct sl_net_rules *r, const struct sl_net_peer *peer, struct sl_strv *out);

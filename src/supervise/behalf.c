@@ -66,6 +66,7 @@ void sl_behalf_notify(const struct sl_behalf *b, int listener, const struct secc
 	case SL_OP_LISTEN:
 	case SL_OP_SEND:
 	case SL_OP_ASYNC:
+	case SL_OP_JOIN:
 	case SL_OP_RECEIVE:
 		if (!b->net)
 			sl_notif_error(listener, n->id, EACCES);

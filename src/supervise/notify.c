@@ -49,6 +49,8 @@ static bool is_for_net(const struct sl_notifier *n, enum sl_op op)
 		return net && net->plan.listen != SL_NET_PASS;
 	case SL_OP_SEND:
 		return net && net->plan.fast_open != SL_NET_PASS;
+	case SL_OP_JOIN:
+		return net && net->plan.join != SL_NET_PASS;
 	case SL_OP_RECEIVE:
 		return net && net->plan.sources;
 	default:

@@ -55,6 +55,24 @@ step("bind", lambda: socket.socket().bind(("127.0.0.1", 1)))
         assert set(steps(again.stdout).values()) == {"EACCES"}, again.describe()
 
 
+def test_N1_a_multicast_group_that_is_joined(box):
+    """Whoever only listens there sends nothing. The loopback interface is the first of every network namespace."""
+    body = """
+def join(group):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton("127.0.0.1"))
+def join6(group):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, group) + b"\\1\\0\\0\\0")
+"""
+    found, path = learned(box, body + 'step("join", lambda: join("239.77.0.1"))\nstep("six", lambda: join6("ff02::77:1"))\n')
+    assert found["allow"] == ["udp://239.77.0.1", "udp://[ff02::77:1]"], found
+    other = body + 'step("join", lambda: join("239.77.0.2"))\nstep("six", lambda: join6("ff02::77:2"))\n'
+    again = box.run(path, ["/usr/bin/python3", "-c", STEPS + other], check=True, cwd=box.work)
+    assert set(steps(again.stdout).values()) == {"EACCES"}, again.describe()
+
+
 def test_N1_every_entry_of_sendmmsg(box):
     with Servers() as s:
         ports = [s.udp().port for _ in range(3)]

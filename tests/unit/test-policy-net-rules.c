@@ -208,6 +208,36 @@ START_TEST(hosts)
 }
 END_TEST
 
+static const struct {
+	const char *allow, *deny, *group;
+	bool allowed;
+} groups[] = {
+    {"udp://239.1.2.3:5000", "", "239.1.2.3", true},
+    {"udp://239.1.2.3:5000", "", "239.1.2.4", false},
+    {"tcp://239.1.2.3:5000", "", "239.1.2.3", false},
+    {"icmp://239.1.2.3", "", "239.1.2.3", false},
+    {"udp://registry.example", "", "192.0.2.7", false},
+    {"224.0.0.0/4:53", "", "239.1.2.4", true},
+    {"*:53", "", "ff02::fb", true},
+    {"udp://[ff02::fb]", "", "ff02::fb", true},
+    {"udp://*", "239.0.0.0/8", "239.1.2.3", false},
+    {"udp://*", "239.0.0.0/8:53", "239.1.2.3", true},
+    {"udp://*", "tcp://239.0.0.0/8", "239.1.2.3", true},
+    {"", "10.0.0.0/8", "239.1.2.3", true},
+    {"", "224.0.0.0/4", "239.1.2.3", false},
+    {"", "", "239.1.2.3", false},
+};
+
+START_TEST(N6_groups)
+{
+	SL_CLEANUP(sl_net_rules_release) struct sl_net_rules r = SL_NET_RULES_INIT;
+	struct in6_addr group = address_of(groups[_i].group);
+
+	compile(groups[_i].allow, groups[_i].deny, "", "", "", &r);
+	ck_assert_int_eq(sl_net_allows_group(&r, &group), groups[_i].allowed);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("policy-net-rules");
@@ -215,6 +245,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_loop_test(t, N6_groups, 0, SL_ARRAY_LEN(groups));
 	tcase_add_loop_test(t, reach, 0, (int)SL_ARRAY_LEN(peers));
 	tcase_add_loop_test(t, bind_port, 0, (int)SL_ARRAY_LEN(binds));
 	tcase_add_test(t, sockets);
