@@ -168,3 +168,29 @@ def test_P6_a_python_program(box):
     assert box.run(path).status == 0
     added = {p for r in ("read", "list", "exec", "write") for p in short.list(r)} - set(long.entries())
     assert added == {str(box.work / "share")}
+
+
+ZONES = """
+import os, zoneinfo
+names = sorted(os.listdir("/usr/share/zoneinfo/Europe"))
+for name in names:
+    zoneinfo.ZoneInfo("Europe/" + name)
+print(len(names) > 40)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["-S", "-c", ZONES], ["-m", "pytest", "--version"]], ids=["zones", "pytest"])
+def test_P6_a_profile_of_the_systems_python(box, arguments):
+    """--collapse-prefix for what lies in /usr/share, and for python's own trees where a package needs much of them."""
+    python, trees = "/usr/bin/python3", ["/usr/share"]
+    if arguments[0] == "-m":
+        where = "import os, pytest as p; d = os.path.dirname; print(d(os.__file__), d(d(p.__file__)))"
+        trees += box.call([python, "-I", "-c", where]).stdout.split()
+    command = [python, "-I", *arguments]
+    _, _, long = box.learn(command)
+    result, path, short = box.learn(command, *(word for tree in trees for word in ("--collapse-prefix", tree)))
+    assert len(long.text.splitlines()) > 90 and len(short.text.splitlines()) < 60, short.text
+    assert set(short.entries()) - set(long.entries()) <= {os.path.realpath(tree) for tree in trees}, result.describe()
+    opened = [e for e in short.entries() if e.startswith(("/etc", str(box.home)))]
+    assert not [e for e in opened if os.path.isdir(e)], short.text
+    assert box.run(path).status == 0 and [m for m in collapsed(result) if f"read on {trees[-1]} opens" in m], result.describe()
