@@ -92,7 +92,8 @@ CHILD_SIDE static void prepare(struct sl_child *c)
 		fail(c, SL_CHILD_PERSONALITY, -r);
 	if (c->cpus && sched_setaffinity(0, c->cpus_size, c->cpus) < 0)
 		fail(c, SL_CHILD_AFFINITY, errno);
-	if (c->limit_capabilities && (r = sl_capabilities_limit(has_resource_limits(c))) < 0)
+	r = sl_capabilities_limit(has_resource_limits(c));
+	if (r < 0)
 		fail(c, SL_CHILD_CAPABILITIES, -r);
 	if (c->ruleset_fd >= 0 && (r = sl_landlock_restrict(c->ruleset_fd)) < 0)
 		fail(c, SL_CHILD_DOMAIN, -r);

@@ -37,7 +37,6 @@ struct sl_child {
 	const struct sl_command *command;
 	const struct sl_filter *filter;
 	bool listener; /* load the filter with a listener */
-	bool limit_capabilities;
 	bool limit_data; /* RLIMIT_DATA for the command's limit of memory */
 	int group_fd;		     /* cgroup.procs of the command's cgroup, or -EBADF */
 	int ruleset_fd;		     /* the command's domain, or -EBADF */

@@ -1,7 +1,8 @@
 /*
  * notify.c - the notifier thread.
  *
- * It blocks on nothing but the next notification. While learning every call is continued, but those of sockets (net/net.h).
+ * It blocks on nothing but the next notification. While learning every call is continued, but those of sockets (net/net.h),
+ * acts on other processes (behalf.h), and on the copy-on-write view whatever changes a file (view-calls.h).
  * Under a policy a call is continued only if its op is one that the filter notifies for the observer's sake
  * alone (run --explain): without the observer the filter would have allowed it, and Landlock decides. All
  * others go to behalf.h, which acts or refuses.
@@ -115,17 +116,27 @@ static void measure(struct sl_notifier *n, const struct seccomp_notif *notif)
 	}
 }
 
-/* A socket call of a command that is learned: done here. False where it is to go the way of all others. */
-static bool learn_socket(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
+/* What is done here for a command that is learned as well: its socket calls, and its acts on other processes, which neither
+ * Landlock nor the view keeps inside. False where the call is to go the way of all others. */
+static bool learn_on_behalf(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
 	const struct sl_call *call = sl_call_by_nr(notif->data.nr);
+	enum sl_op op;
 
-	if (n->behalf.policy || !call ||
-	    !is_for_net(n, sl_call_op(call, (const uint64_t *)notif->data.args)))
+	if (n->behalf.policy || !call)
+		return false;
+	op = sl_call_op(call, (const uint64_t *)notif->data.args);
+	if (op != SL_OP_PROCESS && !is_for_net(n, op))
 		return false;
 	if (n->observer)
 		sl_observer_count_call(n->observer, notif->data.nr);
-	return sl_net_notify(n->behalf.net, listener, notif, call);
+	if (op != SL_OP_PROCESS)
+		return sl_net_notify(n->behalf.net, listener, notif, call);
+	if (sl_behalf_proc_is_ours())
+		sl_behalf_process(&n->behalf, listener, notif, call);
+	else
+		sl_notif_error(listener, notif->id, EPERM);
+	return true;
 }
 
 static bool stays_dumpable(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
@@ -168,7 +179,7 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 {
 	int error;
 
-	if (learn_socket(n, listener, notif) || stays_dumpable(n, listener, notif))
+	if (learn_on_behalf(n, listener, notif) || stays_dumpable(n, listener, notif))
 		return;
 	if (n->view) {
 		if (n->measure)

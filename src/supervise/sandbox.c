@@ -301,7 +301,6 @@ static void run_command(struct sl_run *run)
 	    set_up(run) < 0 || (late && build_filter(run, true, &filter) < 0))
 		return;
 	run->child.ruleset_fd = options->ruleset_fd;
-	run->child.limit_capabilities = options->policy != NULL;
 	run->child.limit_data = options->policy && run->command->memory_bytes > 0;
 	if (!options->policy) {
 		learn_ruleset = options->upper

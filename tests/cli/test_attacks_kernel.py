@@ -102,6 +102,15 @@ def test_R4_no_new_privileges(run):
     assert bare["no_new_privs"] == "0"
 
 
+def test_R4_root_learns_with_the_capabilities_that_it_runs_with(box):
+    """Else the machine's network, say, could be changed while learning, and the profile would not be enough afterwards."""
+    learned, _, profile = box.learn(["grep", "CapEff", "/proc/self/status"])
+    assert learned.stdout == box.run(profile, check=True).stdout
+    effective = int(learned.stdout.split()[1], 16)
+    assert not effective & (1 << 12 | 1 << 21)  # CAP_NET_ADMIN, CAP_SYS_ADMIN
+    assert bool(effective) == ROOT
+
+
 if ROOT:
 
     def test_R4_set_user_id_gains_nothing(sandlock, program, tmp_path):

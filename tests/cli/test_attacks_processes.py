@@ -5,6 +5,7 @@ import subprocess
 
 import attacks
 import pytest
+from conftest import LEARN_MODE
 
 ROOT = os.geteuid() == 0
 # Giving advice on another's memory is a right of root alone.
@@ -51,13 +52,22 @@ def victim(program):
         one.process.wait()
 
 
-def test_R13_nothing_reaches_a_process_outside(sandlock, program, granted, victim):
+def how(mode, sandlock, granted, tmp_path):
+    """The command line up to the command: under the profile, or learned."""
+    if mode == "run":
+        return [sandlock, "run", "-p", granted, "--"]
+    return [sandlock, *LEARN_MODE, "-o", tmp_path / "learned.toml", "--"]
+
+
+@pytest.mark.parametrize("mode", ["run", "learn"])
+def test_R13_nothing_reaches_a_process_outside(sandlock, program, granted, tmp_path, victim, mode):
     untouched = victim().end()
     target = victim()
-    confined = attacks.confined(sandlock, granted, [program, "outside", target.pid, target.address])
+    confined = attacks.call([*how(mode, sandlock, granted, tmp_path), program, "outside", target.pid, target.address])
     assert target.end() == untouched, "something reached the process"
     expected = {name: "EPERM" for name in confined}
-    expected |= {name: "ENOSYS" for name in ("shmget", "shmat", "shmget-new", "semget", "msgget", "mq_open", "mq_open-new")}
+    ipc = ("shmget", "shmat", "shmget-new", "semget", "msgget", "mq_open", "mq_open-new")
+    expected |= {name: "ENOSYS" if mode == "run" else confined[name] for name in ipc}
     # Naming the owner of a signal is no error: that the signal does not come is what counts.
     expected |= {name: "SUCCEEDED" for name in ("F_SETOWN", "FIOSETOWN", "F_SETOWN-group", "F_SETOWN_EX", "SIGURG")}
     # The kernel knows these for one's own threads and children alone, sandbox or not.
@@ -67,7 +77,7 @@ def test_R13_nothing_reaches_a_process_outside(sandlock, program, granted, victi
     target = victim()
     bare = attacks.call([program, "outside", target.pid, target.address])
     touched = target.end()
-    attacks.proves(bare, confined, [*own, *PRIVILEGED])
+    attacks.proves(bare, confined, [*own, *PRIVILEGED, *(ipc if mode == "learn" else ())])
     assert int(touched["signals"]) > 0 and touched["core"] != untouched["core"] and touched["policy"] != untouched["policy"]
 
 
@@ -77,8 +87,9 @@ def test_R13_processes_of_the_sandbox_are_reached(sandlock, program, granted):
     attacks.compare(attacks.confined(sandlock, granted, [program, "inside"]), bare)
 
 
-def test_R13_the_tool_is_not_reached(sandlock, program, granted, victim):
-    confined = attacks.confined(sandlock, granted, [program, "tool"])
+@pytest.mark.parametrize("mode", ["run", "learn"])
+def test_R13_the_tool_is_not_reached(sandlock, program, granted, tmp_path, victim, mode):
+    confined = attacks.call([*how(mode, sandlock, granted, tmp_path), program, "tool"])
     attacks.compare(confined, {name: "EPERM" for name in confined})
     target = victim()
     bare = attacks.call([program, "tool", target.pid])
