@@ -509,16 +509,23 @@ class Terminal:
         """The exit status, as the shell gives it; what is still written is read."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
-            if select.select([self.fd], [], [], 0.05)[0]:
-                try:
-                    self.see(os.read(self.fd, 65536))
-                except OSError:
-                    pass
+            self.see_more(0.05)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
+                while self.see_more(0):
+                    pass
                 self.status = os.waitstatus_to_exitcode(status)
                 return self.status if self.status >= 0 else 128 - self.status
         raise AssertionError(f"still running after {timeout_s} s: {self.seen!r}")
+
+    def see_more(self, timeout_s):
+        """Read what is there within that time; False where nothing is."""
+        try:
+            data = os.read(self.fd, 65536) if select.select([self.fd], [], [], timeout_s)[0] else b""
+        except OSError:
+            data = b""
+        self.see(data)
+        return bool(data)
 
     def close(self):
         if self.status is None:
