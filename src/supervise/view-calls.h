@@ -57,7 +57,6 @@ struct sl_view_calls {
 	struct sl_view **keep; /* where the view goes at the end; NULL: it ends too */
 	struct sl_view_file *root;
 	char *upper; /* canonical path */
-	dev_t proc_dev;
 	struct stat upper_parent;     /* its listing does not show the upper */
 	char *tmp_dir;		      /* canonical, or NULL: what is below it stays real */
 	struct sl_observer *observer; /* or NULL */

@@ -11,7 +11,8 @@
  *
  * A FIFO of the lower is written by nobody: what goes through it would change its times, and a command that
  * only speaks to itself needs it not. For it stands one in the upper, beside the view's objects. Only where
- * somebody outside the sandbox has the real one open already, that is the peer.
+ * somebody outside the sandbox has the real one open already, that is the peer. Below the private temporary directory
+ * everything is real, and the command opens most by itself.
  *
  * O_NONBLOCK is taken from the descriptor before it is handed over. Where the caller is gone its end is
  * closed.
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "kernel/seccomp.h"
 #include "supervise/view-calls.h"
 #include "view/perm.h"
@@ -33,6 +35,11 @@ static void drop(struct sl_view_waiting *w)
 	sl_view_close(w->file);
 }
 
+static bool has_standin(const struct sl_view_calls *v, const struct sl_vnode *n)
+{
+	return n->lower && !(v->tmp_dir && sl_path_within(n->lower, v->tmp_dir + 1));
+}
+
 /* Open the FIFO itself, or the one in the upper that stands for it. */
 static int open_end(struct sl_view_calls *v, struct sl_view_file *f, int flags, bool real)
 {
@@ -41,7 +48,7 @@ static int open_end(struct sl_view_calls *v, struct sl_view_file *f, int flags, 
 	int fd;
 
 	flags = (flags & (O_ACCMODE | O_APPEND | O_NOATIME)) | O_NONBLOCK;
-	if (real || !n->lower)
+	if (real || !has_standin(v, n))
 		return sl_view_real_fd(f, flags);
 	if (snprintf(name, sizeof(name), "%s/fifo-%llx-%llx", v->upper, (unsigned long long)n->dev,
 		     (unsigned long long)n->ino) >= (int)sizeof(name))
@@ -95,7 +102,7 @@ static int open_writer(struct sl_view_calls *v, struct sl_view_file *f, int flag
 {
 	int fd = open_end(v, f, flags, false);
 
-	if (fd == -ENXIO && f->node->lower)
+	if (fd == -ENXIO && has_standin(v, f->node))
 		return open_end(v, f, flags, true);
 	if (fd >= 0)
 		wake_readers(v, f->node);
@@ -205,7 +212,7 @@ static int give(struct sl_view_call *c, int fd)
 static int open_reader(struct sl_view_call *c, struct sl_view_file *f)
 {
 	SL_CLOSE int fd = open_end(c->v, f, c->open_flags, false);
-	SL_CLOSE int real = fd >= 0 && f->node->lower ? open_end(c->v, f, c->open_flags, true) : -EBADF;
+	SL_CLOSE int real = fd >= 0 && has_standin(c->v, f->node) ? open_end(c->v, f, c->open_flags, true) : -EBADF;
 
 	if (fd < 0)
 		return fd;

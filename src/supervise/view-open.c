@@ -29,7 +29,8 @@ static int send_fd(struct sl_view_call *c, int fd)
 	return SL_VIEW_SEND_FD;
 }
 
-/* Open a descriptor of ours anew, with the caller's identity. */
+/* Open a descriptor of ours anew, with the caller's identity. Never waiting, whatever the object has become meanwhile: a
+ * FIFO without a peer, a serial line without a carrier. */
 static int reopen_as_caller(struct sl_view_call *c, int fd, int flags)
 {
 	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
@@ -41,10 +42,14 @@ static int reopen_as_caller(struct sl_view_call *c, int fd, int flags)
 		return fd;
 	if (other && sl_identity_assume(other, &saved) < 0)
 		return -EACCES;
-	r = open(sl_vstore_proc(fd, link), (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY);
+	r = open(sl_vstore_proc(fd, link), (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (r < 0)
 		r = -errno;
 	sl_identity_restore(saved);
+	if (r >= 0 && !(flags & O_NONBLOCK) && fcntl(r, F_SETFL, fcntl(r, F_GETFL) & ~O_NONBLOCK) < 0) {
+		sl_close(r);
+		return -EIO;
+	}
 	return r;
 }
 
@@ -58,6 +63,18 @@ static void note_refused(const struct sl_view_call *c, const char *what)
 }
 
 /* ---- procfs and descriptors ---- */
+
+/* Is it an entry of /proc/PID or /proc/PID/task/TID that is about more than the process: the machine's network, the
+ * priority of its session? */
+static bool is_shared(const char *path)
+{
+	const char *rest = path + strlen("/proc/");
+
+	rest += strspn(rest, "0123456789");
+	if (!strncmp(rest, "/task/", 6))
+		rest += 6 + strspn(rest + 6, "0123456789");
+	return sl_path_within(rest, "/net") || !strcmp(rest, "/autogroup");
+}
 
 /* Is the path one about the caller's process (or its threads), or one that descends from it? */
 static bool is_about_own(pid_t tid, const char *path)
@@ -88,7 +105,7 @@ static int open_proc(struct sl_view_call *c, const struct sl_place *p)
 		return -errno;
 	if (S_ISDIR(st.st_mode) && c->changes)
 		return -EISDIR;
-	if (!is_about_own(c->tid, at.path) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+	if (!is_about_own(c->tid, at.path) || is_shared(at.path) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
 		note_refused(c, "writing below /proc");
 		return -EACCES;
 	}
@@ -160,7 +177,12 @@ static int make_in_tmp(struct sl_view_call *c, const struct sl_place *p)
 
 	if (dir < 0)
 		return dir;
-	fd = openat(dir, p->walk.name, c->open_flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+	fd = openat(dir, p->walk.name, c->open_flags | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+	if (fd < 0 && errno == EEXIST && !(c->open_flags & O_EXCL)) { /* somebody has just made it */
+		SL_CLOSE int there = openat(dir, p->walk.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		return there < 0 ? -errno : send_fd(c, reopen_as_caller(c, there, c->open_flags));
+	}
 	if (fd < 0)
 		return -errno;
 	if (fchmod(fd, mode) < 0) { /* our own umask may be another */
@@ -179,6 +201,8 @@ static int open_in_tmp(struct sl_view_call *c, const struct sl_place *p)
 		return SL_VIEW_CONTINUE;
 	if (c->open_flags & TMPFILE_BIT)
 		return -EOPNOTSUPP;
+	if (p->walk.node && S_ISFIFO(p->walk.node->mode) && !(c->open_flags & O_PATH))
+		return sl_view_open_fifo(c, p);
 	r = sl_view_call_begin(c, true);
 	if (r < 0)
 		return r;
@@ -244,22 +268,22 @@ static int open_reference_there(struct sl_view_call *c, struct sl_vnode *n)
 	return sl_substitute_end(s, r < 0 ? r : result) ? SL_VIEW_ANSWERED : -ECANCELED;
 }
 
-/* Where the caller cannot be made to, a descriptor for reading is the next best. */
+/* Where the caller cannot be made to, a descriptor for reading is the next best; but a device that we open is not held by
+ * the caller's Landlock domain. */
 static int open_reference(struct sl_view_call *c, const struct sl_place *p)
 {
 	SL_CLOSE int fd = sl_vnode_attr_fd(p->walk.node);
-	char proc[SL_VSTORE_PROC];
-	int opened, r;
+	mode_t mode = p->walk.node->mode;
+	int r;
 
-	if (c->open_flags & O_DIRECTORY && !sl_vnode_is_dir(p->walk.node))
+	if (c->open_flags & O_DIRECTORY && !S_ISDIR(mode))
 		return -ENOTDIR;
 	if (fd < 0)
 		return fd;
 	r = p->walk.node->standin ? -EPERM : open_reference_there(c, p->walk.node);
 	if (r != -EPERM)
 		return r;
-	opened = open(sl_vstore_proc(fd, proc), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return send_fd(c, opened < 0 ? -errno : opened);
+	return S_ISCHR(mode) || S_ISBLK(mode) ? -EACCES : send_fd(c, reopen_as_caller(c, fd, O_RDONLY | O_NONBLOCK));
 }
 
 /* Has nobody but us the file open? */

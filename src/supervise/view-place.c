@@ -102,7 +102,7 @@ static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_v
 	if (r < 0 || !n)
 		return r < 0 ? r : -ENOENT;
 	/* What stays real may get another directory of the same path. */
-	if (sl_vnode_is_dir(n) && n->dev != v->proc_dev &&
+	if (sl_vnode_is_dir(n) && !n->procfs &&
 	    !(v->tmp_dir && sl_path_within(real, v->tmp_dir))) {
 		sl_view_forget_mapped(v);
 		v->mapped = sl_vnode_use(n);
@@ -342,7 +342,7 @@ static int walk_on(struct locating *l, struct sl_place *ret)
 
 		if (l->base)
 			at = sl_view_at(l->base);
-		*trail = (struct sl_view_trail){.closed_dev = l->c->v->proc_dev};
+		*trail = (struct sl_view_trail){.no_proc = true};
 		l->c->ctx.trail = trail;
 		r = sl_vwalk(&l->c->ctx, l->base ? &at : l->c->v->root, l->path,
 			     l->flags | (l->base && !*l->path ? SL_VWALK_EMPTY : 0), l->resolve, &ret->walk);

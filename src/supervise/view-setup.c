@@ -17,6 +17,7 @@
 
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "kernel/capabilities.h"
 #include "kernel/landlock.h"
 #include "supervise/view-calls.h"
 
@@ -71,7 +72,8 @@ int sl_view_upper_make(char **ret_path, struct sl_error *err)
 				    "TMPDIR can name one");
 	path = sl_xasprintf("%s/sandlock-view-XXXXXX", strcmp(best.path, "/") ? best.path : "");
 	free(best.path);
-	if (!mkdtemp(path) || chmod(path, 0711) < 0) /* who changes its identity executes what it has made */
+	/* Who changes its identity executes what it has made. */
+	if (!mkdtemp(path) || (geteuid() == 0 && chmod(path, 0711) < 0))
 		return sl_error_errno(err, errno, "cannot make a directory for the command's changes (%s)",
 				      sl_esc(path));
 	*ret_path = SL_TAKE_PTR(path);
@@ -194,11 +196,8 @@ static int open_view(struct sl_view_calls *v, struct sl_error *err)
 	SL_CLOSE int upper = open(v->upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	SL_FREE char *parent = sl_path_dirname(v->upper);
 	bool is_new = !v->view;
-	struct stat st;
 	int r;
 
-	if (stat("/proc/self", &st) == 0)
-		v->proc_dev = st.st_dev;
 	if (lower < 0 || upper < 0 || stat(parent, &v->upper_parent) < 0)
 		return sl_error_errno(err, errno, "cannot open %s", sl_esc(v->upper));
 	r = is_new ? sl_view_new(lower, upper, &v->view) : 0;
@@ -222,7 +221,7 @@ static int read_own_identity(struct sl_view_calls *v, struct sl_error *err)
 	    .gid = v->own_creds->fsgid,
 	    .groups = v->own_creds->groups,
 	    .groups_len = (size_t)v->own_creds->group_count,
-	    .caps = v->own_creds->cap_effective,
+	    .caps = v->own_creds->cap_effective & sl_capabilities_kept,
 	};
 	return 0;
 }

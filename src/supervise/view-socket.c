@@ -30,6 +30,7 @@ struct binding {
 	struct sl_view_call *c;
 	struct sl_address address;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
+	char inside[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1]; /* where that is in the place that is made */
 	int fd; /* the caller's socket, ours */
 };
 
@@ -45,18 +46,47 @@ static int count_up(const char *path)
 	return n;
 }
 
-/* A directory of ours below which the text can be walked: with a way up, and all that it names but the last.
- * -errno. */
-static int make_place(const struct binding *b, int store)
+/* path, up to the first len bytes, as its root would have it: without "..", which stops there, and without a slash in front. */
+static void walk_inside(const char *path, size_t len, char ret[])
 {
-	const char *path = b->path + strspn(b->path, "/");
+	SL_FREE char *part = sl_xstrndup(path, len);
+	SL_STRBUF normal = SL_STRBUF_INIT;
+	const char *text;
+
+	sl_path_normalize(&normal, part);
+	text = sl_strbuf_str(&normal);
+	text += strspn(text, "/");
+	memcpy(ret, text, strlen(text) + 1);
+}
+
+/* What the text names but the last, below base: "a/../b" needs an "a" too. */
+static int make_directories(const struct binding *b, int base)
+{
 	char part[sizeof(b->path)];
-	int base;
+
+	for (size_t i = 1; b->path[i]; i++) {
+		if (b->path[i] != '/')
+			continue;
+		if (b->path[0] == '/')
+			walk_inside(b->path, i, part);
+		else
+			snprintf(part, sizeof(part), "%.*s", (int)i, b->path);
+		if (*part && mkdirat(base, part, 0700) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+/* A directory of ours below which the text can be walked: with a way up, and all that it names but the last. No text leads
+ * out of it: an absolute one has it for its root. -errno. */
+static int make_place(struct binding *b, int store)
+{
+	int base, r;
 
 	if (mkdirat(store, BIND_DIR, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	base = openat(store, BIND_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	for (int up = b->path[0] == '/' ? 0 : count_up(path); base >= 0 && up > 0; up--) {
+	for (int up = b->path[0] == '/' ? 0 : count_up(b->path); base >= 0 && up > 0; up--) {
 		int next = mkdirat(base, DEEPER, 0700) < 0 && errno != EEXIST
 			       ? -1
 			       : openat(base, DEEPER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -66,17 +96,15 @@ static int make_place(const struct binding *b, int store)
 	}
 	if (base < 0)
 		return -errno;
-	for (size_t i = 1; path[i]; i++) {
-		if (path[i] != '/')
-			continue;
-		snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (mkdirat(base, part, 0700) < 0 && errno != EEXIST) {
-			int r = -errno;
-
-			sl_close(base);
-			return r;
-		}
+	r = make_directories(b, base);
+	if (r < 0) {
+		sl_close(base);
+		return r;
 	}
+	if (b->path[0] == '/')
+		walk_inside(b->path, strlen(b->path), b->inside);
+	else
+		memcpy(b->inside, b->path, sizeof(b->inside));
 	return base;
 }
 
@@ -106,7 +134,7 @@ static void remove_place(int dir, const char *name)
 
 /* ---- binding ---- */
 
-/* In the child: system calls only. Where no root can be set, peers are shown the text without its slash. */
+/* In the child: system calls only. Where no root can be set, peers are shown where the text leads, without a slash in front. */
 static int bind_here(const struct binding *b, int base)
 {
 	struct sockaddr_un a = b->address.local;
@@ -117,10 +145,10 @@ static int bind_here(const struct binding *b, int base)
 		return errno;
 	if (b->path[0] == '/' && chroot(".") < 0 &&
 	    (syscall(__NR_unshare, CLONE_NEWUSER) < 0 || chroot(".") < 0)) {
-		size_t slashes = strspn(b->path, "/");
+		size_t inside = strlen(b->inside) + 1;
 
-		memmove(a.sun_path, a.sun_path + slashes, sizeof(a.sun_path) - slashes);
-		len -= (socklen_t)slashes;
+		memcpy(a.sun_path, b->inside, SL_MIN(inside, sizeof(a.sun_path)));
+		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + SL_MIN(inside, sizeof(a.sun_path)));
 	}
 	return bind(b->fd, (const struct sockaddr *)&a, len) < 0 ? errno : 0;
 }
@@ -153,11 +181,11 @@ static int bind_in_child(const struct binding *b, int base)
 /* Make the socket's file under a name of the upper. */
 static int make_socket(void *arg, int store, const char *name)
 {
-	const struct binding *b = arg;
+	struct binding *b = arg;
 	SL_CLOSE int base = make_place(b, store);
 	int r = base < 0 ? base : bind_in_child(b, base);
 
-	if (r == 0 && renameat(base, b->path + strspn(b->path, "/"), store, name) < 0)
+	if (r == 0 && renameat(base, b->inside, store, name) < 0)
 		r = -errno;
 	remove_place(store, BIND_DIR);
 	return r;

@@ -145,10 +145,17 @@ int sl_vcopy_xattrs(struct sl_vstore *s, int from, int to, bool exact)
 	return 0;
 }
 
+/* A program that gives who executes it another identity or capabilities: while it lies in the upper nobody outside may have
+ * those of it, which the command itself never gets (no_new_privs). */
+static bool is_privileged(const struct sl_vnode *n, mode_t mode)
+{
+	return n->view->shared && S_ISREG(n->mode) && mode & 0111 && (n->capable || mode & (S_ISUID | S_ISGID));
+}
+
 int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
 {
 	struct sl_vstore *s = &n->view->store;
-	bool foreign = false;
+	bool foreign = false, withheld = is_privileged(n, mode);
 	struct stat st;
 	int r = sl_vstore_gate(s);
 
@@ -164,6 +171,8 @@ int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
 	if (!S_ISLNK(n->mode)) {
 		mode_t own = mode & 07777;
 
+		if (withheld)
+			own = (own & ~(mode_t)0011) | 0100;
 		/* What is not ours to show is ours to read, and to execute where anybody may. */
 		if (foreign)
 			own = (mode & 0777) | (S_ISDIR(n->mode) || mode & 0111 ? 0700 : 0600);
@@ -173,11 +182,13 @@ int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
 			return r;
 	}
 	n->foreign = foreign;
+	n->withheld = withheld && !foreign;
 	if (foreign) {
 		n->uid = uid;
 		n->gid = gid;
-		n->mode = (n->mode & S_IFMT) | (mode & 07777);
 	}
+	if (foreign || withheld)
+		n->mode = (n->mode & S_IFMT) | (mode & 07777);
 	return 0;
 }
 
@@ -280,11 +291,14 @@ static int copy_attributes(struct sl_vnode *n, int lower, const struct stat *st)
 {
 	struct sl_vstore *s = &n->view->store;
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
+	char proc[SL_VSTORE_PROC];
 	SL_CLOSE int to = sl_vnode_attr_fd(n);
 	int r = to < 0 ? to : 0;
 
 	if (r == 0 && (S_ISREG(n->mode) || S_ISDIR(n->mode) || S_ISLNK(n->mode)))
 		r = sl_vcopy_xattrs(s, lower, to, false);
+	if (S_ISREG(n->mode) && n->view->shared)
+		n->capable = getxattr(sl_vstore_proc(to, proc), SL_XATTR_CAPABILITY, NULL, 0) > 0;
 	if (r == 0)
 		r = sl_vnode_own(n, st->st_uid, st->st_gid, st->st_mode);
 	if (r == 0)
@@ -335,7 +349,6 @@ static int open_for_filling(struct sl_vnode *n)
 /* Contents for an object that has only the attributes, which writing changes: set again. */
 static int fill(struct sl_vnode *n)
 {
-	static const char caps_name[] = "security.capability";
 	struct sl_vstore *s = &n->view->store;
 	char proc[SL_VSTORE_PROC], caps[64];
 	SL_CLOSE int from = -EBADF, to = -EBADF;
@@ -355,7 +368,7 @@ static int fill(struct sl_vnode *n)
 		sl_vstore_chmod(s, n->obj, st.st_mode & 07777);
 		return to;
 	}
-	caps_len = fgetxattr(to, caps_name, caps, sizeof(caps));
+	caps_len = fgetxattr(to, SL_XATTR_CAPABILITY, caps, sizeof(caps));
 	r = sl_vcopy_data(s, from, to, SL_VCOPY_ALL);
 	if (r == 0)
 		r = reopen_files(n, to);
@@ -366,7 +379,7 @@ static int fill(struct sl_vnode *n)
 	/* What was there before fits again: past the gate. */
 	fchmod(to, st.st_mode & 07777);
 	if (caps_len > 0)
-		fsetxattr(to, caps_name, caps, (size_t)caps_len, 0);
+		fsetxattr(to, SL_XATTR_CAPABILITY, caps, (size_t)caps_len, 0);
 	utimensat(AT_FDCWD, sl_vstore_proc(to, proc), times, 0);
 	n->standin = r < 0;
 	return r;
@@ -389,7 +402,7 @@ void sl_vcopy_drop(struct sl_vnode *n)
 	sl_vstore_remove(&n->view->store, n->obj);
 	sl_vnode_set_object(n, 0);
 	n->standin = false;
-	n->foreign = false;
+	n->foreign = n->withheld = false;
 	n->mode &= S_IFMT;
 	sl_vnode_settle(n);
 }

@@ -40,4 +40,7 @@ int sl_vcopy_data(struct sl_vstore *s, int from, int to, off_t limit);
  * left out where we may not set them. exact: remove others. */
 int sl_vcopy_xattrs(struct sl_vstore *s, int from, int to, bool exact);
 
+/* The attribute that holds a program's capabilities. */
+#define SL_XATTR_CAPABILITY "security.capability"
+
 #endif

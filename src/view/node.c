@@ -5,7 +5,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/strbuf.h"
@@ -263,6 +265,23 @@ static struct sl_vnode *node_new(struct sl_view *v)
 	return n;
 }
 
+/* Is the directory one of a procfs? Each mount of one may have a device of its own. */
+static bool is_procfs(struct sl_view *v, int fd, dev_t dev)
+{
+	struct statfs fs;
+	bool procfs;
+
+	for (size_t i = 0; i < SL_VMOUNTS; i++)
+		if (v->mounts[i].known && v->mounts[i].dev == dev)
+			return v->mounts[i].procfs;
+	procfs = fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC;
+	v->mounts[v->next_mount].dev = dev;
+	v->mounts[v->next_mount].procfs = procfs;
+	v->mounts[v->next_mount].known = true;
+	v->next_mount = (v->next_mount + 1) % SL_VMOUNTS;
+	return procfs;
+}
+
 int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret)
 {
 	struct sl_vnode *n;
@@ -287,6 +306,7 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 		n->rdev = st.st_rdev;
 		n->mode = st.st_mode & S_IFMT;
 		n->lower_links = (uint32_t)st.st_nlink;
+		n->procfs = S_ISDIR(st.st_mode) && is_procfs(v, fd, st.st_dev);
 		if (is_hashed(n)) {
 			size_t slot;
 
@@ -440,6 +460,8 @@ int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 		ret->st_dev = n->dev;
 		ret->st_ino = n->ino;
 		ret->st_mode = (n->mode & S_IFMT) | (07777 & (n->foreign ? n->mode : ret->st_mode));
+		if (n->withheld)
+			ret->st_mode = (ret->st_mode & ~(mode_t)0777) | (n->mode & 0777);
 		if (n->foreign) {
 			ret->st_uid = n->uid;
 			ret->st_gid = n->gid;

@@ -53,12 +53,15 @@ struct sl_vnode {
 	uint32_t obj;	      /* in the upper; 0: unchanged */
 	uint32_t lower_links; /* st_nlink in the lower; of a new directory 2, of other new objects 0 */
 	int links_delta;      /* names given and taken by the view; of a directory: subdirectories */
-	mode_t mode;	      /* type; permissions too where foreign */
+	mode_t mode;	      /* type; permissions too where foreign or withheld */
 	uid_t uid;	      /* where foreign */
 	gid_t gid;
 	bool foreign;	 /* the upper's object could not be given the owner that is shown */
 	bool standin;	 /* obj has only the attributes: contents, or the object itself, stay the lower's */
 	bool dead;	 /* a removed directory */
+	bool procfs;	 /* a directory of a procfs */
+	bool capable;	 /* a file that has, or had, capabilities */
+	bool withheld;	 /* the upper's object may be executed by its owner alone: what others may is in mode */
 	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
 	bool kept;	 /* pinned for differing from the lower */
 	bool attrs;	 /* mode, owner or access list were changed: it lets others in than the lower's */
@@ -75,6 +78,7 @@ struct sl_view_file {
 };
 
 #define SL_VOBJ_PAGE 512
+#define SL_VMOUNTS   8
 
 struct sl_vobj_page {
 	unsigned int len; /* not NULL */
@@ -92,7 +96,13 @@ struct sl_view {
 	struct sl_vobj_page **objs; /* nodes by their number in the upper */
 	size_t objs_cap;
 	int64_t started_ns;
+	bool shared; /* other users may reach the upper's objects */
 	ino_t next_ino; /* for objects of an upper on another device */
+	struct {
+		dev_t dev;
+		bool known, procfs;
+	} mounts[SL_VMOUNTS]; /* what is asked of every directory that is met */
+	size_t next_mount;
 	void (*copied)(struct sl_vnode *n, void *arg); /* see handle.h */
 	void *copied_arg;
 	int protected_symlinks, protected_hardlinks, protected_regular, protected_fifos; /* fs.protected_* */

@@ -143,7 +143,7 @@ static struct sl_vobject *object_of(struct planner *p, struct sl_vnode *n)
 	n->staged = (uint32_t)p->c->objs_len;
 	o->obj = n->obj;
 	o->lower = n->lower ? sl_xstrdup(n->lower) : NULL;
-	o->foreign = n->foreign;
+	o->foreign = n->foreign || n->withheld;
 	o->standin = n->standin;
 	o->attrs = n->attrs;
 	o->dev = n->dev;

@@ -123,7 +123,7 @@ void sl_vstore_remove(struct sl_vstore *s, uint32_t obj)
 		unlinkat(s->fd, name, AT_REMOVEDIR);
 }
 
-int sl_vstore_open_dir(struct sl_vstore *s, int upper)
+int sl_vstore_open_dir(struct sl_vstore *s, int upper, bool shared)
 {
 	char proc[SL_VSTORE_PROC], name[48], path[PATH_MAX];
 	uint64_t random[2];
@@ -137,7 +137,7 @@ int sl_vstore_open_dir(struct sl_vstore *s, int upper)
 	if (mkdirat(upper, name, 0700) < 0)
 		return -errno;
 	s->fd = openat(upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (s->fd < 0 || fchmod(s->fd, 0711) < 0)
+	if (s->fd < 0 || fchmod(s->fd, shared ? 0711 : 0700) < 0)
 		return -errno;
 	/* What the upper's place would have objects inherit. */
 	fremovexattr(s->fd, "system.posix_acl_default");

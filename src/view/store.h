@@ -50,9 +50,9 @@ int sl_vstore_utimes(struct sl_vstore *s, uint32_t obj, const struct timespec ti
 /* Remove an object; failing leaves a file behind that sl_vstore_clear() takes. */
 void sl_vstore_remove(struct sl_vstore *s, uint32_t obj);
 
-/* Make the directory of the objects, with a name that nobody guesses, below upper: others may search it, for
+/* Make the directory of the objects, with a name that nobody guesses, below upper. shared: others may search it, for
  * what is executed there, but not read it. -errno. */
-int sl_vstore_open_dir(struct sl_vstore *s, int upper);
+int sl_vstore_open_dir(struct sl_vstore *s, int upper, bool shared);
 
 /* Remove all objects and their directory, and close all. */
 void sl_vstore_clear(struct sl_vstore *s);

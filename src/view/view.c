@@ -26,7 +26,8 @@ int sl_view_new(int lower, int upper, struct sl_view **ret)
 	v->lower = openat(lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	v->store.fd = -EBADF;
 	v->store.upper = -EBADF;
-	r = v->lower < 0 ? -errno : sl_vstore_open_dir(&v->store, upper);
+	v->shared = geteuid() == 0; /* whose command may become another user, and execute what it has made */
+	r = v->lower < 0 ? -errno : sl_vstore_open_dir(&v->store, upper, v->shared);
 	fd = r < 0 ? r : openat(v->lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r == 0)
 		r = fd < 0 ? -errno : sl_vnode_lower(v, fd, sl_xstrdup(""), &v->root);

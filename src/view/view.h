@@ -41,10 +41,10 @@ struct sl_view_trail {
 	 * not, and the object itself is unchanged, the kernel's own call has the same outcome, errors
 	 * included. */
 	bool moved;
-	/* A file system that the walk does not enter (procfs means something else to each process): where a
+	/* The walk enters no procfs, wherever one is mounted (it means something else to each process): where a
 	 * name below its root is asked for, the call ends with SL_VIEW_ELSEWHERE, and text is the absolute
 	 * path of what would have been walked, symbolic links met so far resolved. */
-	dev_t closed_dev;
+	bool no_proc;
 	char *text;
 };
 #define SL_VIEW_ELSEWHERE (-5000) /* no errno */

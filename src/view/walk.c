@@ -86,7 +86,7 @@ static bool at_closed(const struct walk *w, const char *name)
 {
 	struct sl_view_trail *trail = w->c->trail;
 
-	if (!trail || !trail->closed_dev || w->cur->dev != trail->closed_dev || !w->cur->lower)
+	if (!trail || !trail->no_proc || !w->cur->procfs)
 		return false;
 	free(trail->text);
 	trail->text = sl_xasprintf("/%s/%s%s", w->cur->lower, name, w->next);

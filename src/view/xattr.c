@@ -25,7 +25,7 @@ static int may_write(const struct sl_view_ctx *c, struct sl_vnode *n, const char
 	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
 		return r;
 	if (in_space(name, "security.")) {
-		bool file_caps = strcmp(name, "security.capability") == 0;
+		bool file_caps = strcmp(name, SL_XATTR_CAPABILITY) == 0;
 
 		return sl_vperm_cap(c, file_caps ? CAP_SETFCAP : CAP_SYS_ADMIN) ? 0 : -EPERM;
 	}
@@ -68,6 +68,16 @@ static int check_presence(struct sl_vnode *n, const char *name, int xattr_flags)
 	return errno == ENODATA && xattr_flags & XATTR_REPLACE ? -ENODATA : 0;
 }
 
+/* A program is about to get capabilities. */
+static int withhold(struct sl_vnode *n)
+{
+	struct stat st;
+	int r = sl_vnode_stat(n, &st);
+
+	n->capable = true;
+	return r < 0 ? r : sl_vnode_own(n, st.st_uid, st.st_gid, st.st_mode & 07777);
+}
+
 /* All up to the change itself: a descriptor of the object's copy to do it on. -errno. */
 static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, const char *name,
 		   int xattr_flags, int flags)
@@ -78,6 +88,8 @@ static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const c
 	if ((r = sl_vwalk_object(c, at, path, flags, &n)) < 0 || (r = may_write(c, n, name)) < 0 ||
 	    (r = check_presence(n, name, xattr_flags)) < 0 || (r = sl_vcopy_up_attributes(n)) < 0 ||
 	    (r = sl_vstore_gate(&c->view->store)) < 0)
+		return r;
+	if (!strcmp(name, SL_XATTR_CAPABILITY) && !n->capable && (r = withhold(n)) < 0)
 		return r;
 	n->attrs = true; /* for ACLs */
 	return sl_vnode_attr_fd(n);
