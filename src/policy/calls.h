@@ -41,6 +41,7 @@ enum sl_op {
 	SL_OP_GETDENTS,
 	SL_OP_GETXATTR,
 	SL_OP_LISTXATTR,
+	SL_OP_WATCH,	   /* inotify_add_watch */
 	SL_OP_BIND,
 	SL_OP_CONNECT,
 	SL_OP_LISTEN,

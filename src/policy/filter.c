@@ -94,6 +94,7 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 	case SL_OP_GETDENTS:
 	case SL_OP_GETXATTR:
 	case SL_OP_LISTXATTR:
+	case SL_OP_WATCH:
 		return plan->view ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
 	default:
 		return SECCOMP_RET_USER_NOTIF;

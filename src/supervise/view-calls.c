@@ -39,6 +39,7 @@ static sl_view_handler *const handlers[] = {
     [SL_OP_INODE_FLAGS] = sl_view_do_attribute,
     [SL_OP_GETXATTR] = sl_view_do_getxattr,
     [SL_OP_LISTXATTR] = sl_view_do_getxattr,
+    [SL_OP_WATCH] = sl_view_do_watch,
     [SL_OP_BIND] = sl_view_do_bind,
     [SL_OP_EXEC] = sl_view_do_exec,
     [SL_OP_CHDIR] = sl_view_do_chdir,

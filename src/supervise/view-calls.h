@@ -314,6 +314,7 @@ sl_view_handler sl_view_do_readlink;
 sl_view_handler sl_view_do_statfs;
 sl_view_handler sl_view_do_getcwd; /* view-dir.c */
 sl_view_handler sl_view_do_getdents;
+sl_view_handler sl_view_do_watch;     /* view-watch.c */
 sl_view_handler sl_view_do_exec;      /* view-exec.c */
 sl_view_handler sl_view_do_chdir;     /* view-chdir.c */
 sl_view_handler sl_view_do_attribute; /* view-attr.c */

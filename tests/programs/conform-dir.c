@@ -237,15 +237,16 @@ void fd_moved(void)
 	OK(try_open(path, O_RDONLY));
 }
 
-/* The events that have come, by name. */
-static unsigned int events(int fd, const char *name)
+/* The events that have come, by name; the wanted ones are waited for. A close is told when the last descriptor is
+ * closed, which need not be the program's own. */
+static unsigned int events(int fd, const char *name, unsigned int want)
 {
 	static char buf[8192] __attribute__((aligned(8)));
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 	unsigned int mask = 0;
 	ssize_t n;
 
-	while (poll(&poll_fd, 1, 0) == 1 && (n = read(fd, buf, sizeof(buf))) > 0) {
+	while (poll(&poll_fd, 1, (mask & want) == want ? 0 : 2000) == 1 && (n = read(fd, buf, sizeof(buf))) > 0) {
 		for (char *at = buf; at < buf + n;) {
 			const struct inotify_event *e = (const void *)at;
 
@@ -254,23 +255,78 @@ static unsigned int events(int fd, const char *name)
 			at += sizeof(*e) + e->len;
 		}
 	}
-	return mask;
+	return mask & ~(unsigned int)IN_IGNORED;
 }
+
+#define COMES(want) IS(want, events(fd, "", want))
+#define TOLD(want, name) IS(want, events(fd, name, 0)) /* these come at once, or not at all */
 
 void notify_changes(void)
 {
-	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), file;
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), file, writer;
 
 	TRUE(fd >= 0);
 	FAILS(ENOENT, inotify_add_watch(fd, "none", IN_ALL_EVENTS));
+	FAILS(ENOENT, inotify_add_watch(fd, "dangling", IN_ALL_EVENTS));
+	FAILS(ENOTDIR, inotify_add_watch(fd, "file/x", IN_ALL_EVENTS));
+	FAILS(EFAULT, inotify_add_watch(fd, bad_pointer(), IN_ALL_EVENTS));
 	FAILS(EBADF, inotify_add_watch(-1, "file", IN_ALL_EVENTS));
+	FAILS(EINVAL, inotify_add_watch(open("file", O_RDONLY), "file", IN_ALL_EVENTS));
 	FAILS(EINVAL, inotify_add_watch(fd, "file", 0));
 	FAILS(ENOTDIR, inotify_add_watch(fd, "file", IN_CREATE | IN_ONLYDIR));
+	OK(inotify_add_watch(fd, "dir", IN_CREATE | IN_ONLYDIR));
+	OK(inotify_add_watch(fd, "link", IN_OPEN | IN_DONT_FOLLOW));
 	OK(inotify_add_watch(fd, "readonly", IN_OPEN | IN_CLOSE_NOWRITE));
 	OK(try_open("readonly", O_RDONLY));
-	IS(IN_OPEN | IN_CLOSE_NOWRITE, events(fd, ""));
+	COMES(IN_OPEN | IN_CLOSE_NOWRITE);
 	file = inotify_add_watch(fd, "empty", IN_OPEN);
 	OK(inotify_rm_watch(fd, file));
 	FAILS(EINVAL, inotify_rm_watch(fd, file));
 	FAILS(EINVAL, inotify_rm_watch(fd, 9999));
+	about("of what was made or written");
+	writer = open("made", O_WRONLY | O_CREAT, 0644);
+	file = inotify_add_watch(fd, "made", IN_MODIFY | IN_CLOSE_WRITE | IN_OPEN);
+	TRUE(file > 0);
+	IS(file, inotify_add_watch(fd, "./made", IN_MODIFY | IN_CLOSE_WRITE | IN_OPEN));
+	IS(1, write(writer, "x", 1));
+	COMES(IN_MODIFY);
+	OK(close(writer));
+	COMES(IN_CLOSE_WRITE);
+	OK(try_open("made", O_RDONLY));
+	COMES(IN_OPEN);
+	OK(rename("made", "dir/moved"));
+	OK(put("dir/moved", "y"));
+	COMES(IN_OPEN | IN_MODIFY | IN_CLOSE_WRITE);
+	OK(chmod("hard1", 0600));
+	OK(put("hard1", "changed"));
+	OK(inotify_add_watch(fd, "hard2", IN_MODIFY));
+	OK(put("hard1", "again"));
+	COMES(IN_MODIFY);
+	OK(mkdir("made", 0755));
+	OK(inotify_add_watch(fd, "made", IN_CREATE));
+	OK(symlink("made", "dir/linked"));
+	FAILS(ENOENT, inotify_add_watch(fd, "dir/linked", IN_CREATE));
+	FAILS(ENOENT, inotify_add_watch(fd, "file2", IN_CREATE));
+	if (geteuid()) {
+		OK(chmod("made", 0));
+		FAILS(EACCES, inotify_add_watch(fd, "made", IN_CREATE));
+	}
+}
+
+/* What a watch of a directory tells. */
+void notify_names(void)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	OK(inotify_add_watch(fd, "dir", IN_ALL_EVENTS & ~(IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE)));
+	OK(put("dir/new", "x"));
+	TOLD(IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE, "new");
+	OK(rename("dir/new", "dir/moved"));
+	TOLD(IN_MOVED_TO, "moved");
+	OK(unlink("dir/moved"));
+	TOLD(IN_DELETE, "moved");
+	OK(mkdir("dir/sub", 0755));
+	TOLD(IN_CREATE | IN_ISDIR, "sub");
+	OK(put("dir/file", "y"));
+	TOLD(IN_MODIFY | IN_CLOSE_WRITE, "file");
 }

@@ -66,6 +66,7 @@ static const struct {
     {"fd-gone", fd_gone},
     {"fd-moved", fd_moved},
     {"inotify", notify_changes},
+    {"inotify-names", notify_names},
 };
 
 static const char *group_name, *subject;

@@ -79,6 +79,6 @@ group look_stat, look_access, look_links, look_times, list_names, list_meanwhile
 group path_errors, path_lengths, path_slashes, bad_addresses;				 /* conform-path.c */
 group other_user, other_sticky, other_setgid;					 /* conform-user.c */
 group data_offsets, data_maps, data_copies, data_locks, data_busy, data_readers, data_stays; /* conform-data.c */
-group dir_working, dir_gone, dir_umask, fd_gone, fd_moved, notify_changes;		 /* conform-dir.c */
+group dir_working, dir_gone, dir_umask, fd_gone, fd_moved, notify_changes, notify_names; /* conform-dir.c */
 
 #endif
