@@ -40,9 +40,9 @@ static void limit_bounding_set(uint64_t keep)
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
-int sl_capabilities_limit(bool resource_limits)
+/* The calling thread keeps of its sets what is in keep. before: called where that takes some. 0 or -errno. */
+static int keep_in_sets(uint64_t keep, void (*before)(uint64_t keep))
 {
-	uint64_t keep = sl_capabilities_kept & ~(resource_limits ? KEEP(CAP_SYS_RESOURCE) : 0);
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 	bool changed = false;
@@ -59,8 +59,19 @@ int sl_capabilities_limit(bool resource_limits)
 	}
 	if (!changed)
 		return 0;
-	limit_bounding_set(keep);
+	if (before)
+		before(keep);
 	if (syscall(SYS_capset, &header, sets) < 0)
 		return -errno;
 	return 0;
+}
+
+int sl_capabilities_limit(bool resource_limits)
+{
+	return keep_in_sets(sl_capabilities_kept & ~(resource_limits ? KEEP(CAP_SYS_RESOURCE) : 0), limit_bounding_set);
+}
+
+int sl_capabilities_drop_network(void)
+{
+	return keep_in_sets(~(KEEP(CAP_NET_ADMIN) | KEEP(CAP_NET_RAW) | KEEP(CAP_NET_BROADCAST)), NULL);
 }

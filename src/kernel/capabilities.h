@@ -24,4 +24,8 @@ extern const uint64_t sl_capabilities_kept;
  * are limits of the kernel's own to be held. 0 or -errno. Async-signal-safe. */
 int sl_capabilities_limit(bool resource_limits);
 
+/* Take those that administer networks from the calling thread: what it does for somebody who lacks them is done without
+ * them too. Threads that it makes have none either. 0 or -errno. */
+int sl_capabilities_drop_network(void);
+
 #endif

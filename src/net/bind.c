@@ -100,6 +100,22 @@ int64_t sl_net_bind(struct sl_net_call *c)
 	return -EACCES;
 }
 
+/* Who connects to a local socket can ask who listens (SO_PEERCRED): that is the caller. */
+static int listen_as_caller(const struct sl_net_call *c, int backlog)
+{
+	struct sl_peer_identity identity;
+	int r;
+
+	if (c->family != AF_UNIX)
+		return listen(c->fd, backlog) < 0 ? -errno : 0;
+	r = sl_peer_identity_assume(c, &identity);
+	if (r < 0)
+		return r;
+	r = listen(c->fd, backlog) < 0 ? -errno : 0;
+	sl_peer_identity_restore(&identity);
+	return r;
+}
+
 int64_t sl_net_listen(struct sl_net_call *c)
 {
 	const struct sl_policy *policy = c->net->policy;
@@ -117,7 +133,7 @@ int64_t sl_net_listen(struct sl_net_call *c)
 		sl_net_call_protocol(c, &at.protocol);
 		allowed = policy ? sl_net_allows_bind(&policy->net, at.port) : !c->net->refuse_all;
 	}
-	r = !allowed ? -EACCES : listen(c->fd, (int)c->n.data.args[1]) < 0 ? -errno : 0;
+	r = !allowed ? -EACCES : listen_as_caller(c, (int)c->n.data.args[1]);
 	report(c, SL_NET_LISTENED, is_internet(c) ? &at : NULL, NULL, r, !allowed);
 	return r;
 }

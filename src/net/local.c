@@ -92,6 +92,24 @@ static bool is_denied(const struct sl_policy *p, const struct sl_local *l)
 	       sl_deny_object(&p->deny, &id);
 }
 
+/* Can the command have made the name? Sockets are found by the lower half of their file's number, which others may share on
+ * a file system of many files: so what is nowhere where it may make names is not its own. */
+static bool may_be_own(const struct sl_net_call *c, const struct sl_local *l)
+{
+	SL_FREE char *dir = l->name[0] == '/' ? sl_path_dirname(l->name) : NULL;
+	struct sl_access create = {SL_RIGHT_CREATE, dir};
+	struct statx st;
+
+	if (!dir)
+		return true;
+	if (c->net->policy)
+		return sl_policy_allows(c->net->policy, &create, NULL);
+	/* While it is learned it may make names everywhere; what was there before the run it did not make. */
+	return statx(l->object, "", AT_EMPTY_PATH, STATX_BTIME, &st) < 0 || !(st.stx_mask & STATX_BTIME) ||
+	       st.stx_btime.tv_sec > c->net->since.tv_sec ||
+	       (st.stx_btime.tv_sec == c->net->since.tv_sec && st.stx_btime.tv_nsec >= c->net->since.tv_nsec);
+}
+
 int sl_local_judge(const struct sl_net_call *c, const struct sl_address *a, struct sl_local *l)
 {
 	const struct sl_policy *policy = c->net->policy;
@@ -122,7 +140,8 @@ int sl_local_judge(const struct sl_net_call *c, const struct sl_address *a, stru
 	/* Learned, they would let every name be looked up. */
 	if (!policy && sl_resolver_is_side_door(l->name))
 		return -EACCES;
-	l->held = sl_own_socket_hold(c, a, l->object);
+	if (may_be_own(c, l))
+		l->held = sl_own_socket_hold(c, a, l->object);
 	l->own = l->held >= 0;
 	return l->own || (!policy && !c->net->refuse_all) ? 0 : -EACCES;
 }
@@ -154,7 +173,8 @@ int sl_peer_identity_assume(const struct sl_net_call *c, struct sl_peer_identity
 	int r;
 
 	*p = (struct sl_peer_identity){0};
-	if (sl_tracee_creds(c->tid, &creds) < 0)
+	/* They are the caller's only as long as its number is. */
+	if (sl_tracee_creds(c->tid, &creds) < 0 || !sl_net_call_valid(c))
 		return -EACCES;
 	if (creds.euid == geteuid() && creds.egid == getegid())
 		return sl_identity_assume(&creds, &p->files) < 0 ? -EACCES : 0;

@@ -24,6 +24,7 @@
 
 void sl_net_start(struct sl_net *net)
 {
+	clock_gettime(CLOCK_REALTIME_COARSE, &net->since);
 	net->workers = sl_workers_new();
 }
 

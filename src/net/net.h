@@ -19,6 +19,7 @@
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "kernel/own-fd.h"
 #include "kernel/resolve.h"
@@ -72,6 +73,7 @@ struct sl_net {
 			  struct sl_resolved *ret);
 	void *find_arg;
 	/* Its own. */
+	struct timespec since; /* CLOCK_REALTIME_COARSE at the start */
 	struct sl_workers *workers;
 	struct sl_pidfds pidfds; /* of callers; the notifier's thread alone */
 };

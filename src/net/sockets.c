@@ -17,6 +17,7 @@
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -25,6 +26,10 @@
 #include "kernel/own-fd.h"
 
 #define DUMP_BYTES (32 * 1024)
+
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
 
 /* What the socket is looked for by. */
 struct wanted {
@@ -76,12 +81,19 @@ static int ask(const struct wanted *want)
 	return fd;
 }
 
-/* The inode number of the socket itself (sockfs), or 0. */
-static uint32_t find_socket(const struct wanted *want)
+/* A socket: its inode number (sockfs), by which it stands in /proc, and its cookie. Numbers come round after 2^32 sockets,
+ * which is some hours' work; cookies never do. */
+struct found {
+	uint32_t inode; /* 0: none */
+	uint64_t cookie;
+};
+
+static struct found find_socket(const struct wanted *want)
 {
 	SL_CLOSE int fd = ask(want);
 	SL_FREE char *buf = sl_xmalloc(DUMP_BYTES);
-	uint32_t found = 0;
+	const struct found none = {0};
+	struct found found = none;
 
 	while (fd >= 0) {
 		ssize_t n = recv(fd, buf, DUMP_BYTES, 0);
@@ -89,22 +101,31 @@ static uint32_t find_socket(const struct wanted *want)
 		unsigned int left = n > 0 ? (unsigned int)n : 0;
 
 		if (n <= 0)
-			return 0;
+			return none;
 		for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
 			const struct unix_diag_msg *m = NLMSG_DATA(h);
 
 			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-				return h->nlmsg_type == NLMSG_DONE ? found : 0;
+				return h->nlmsg_type == NLMSG_DONE ? found : none;
 			if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) &&
 			    matches(m, h->nlmsg_len - NLMSG_LENGTH(0), want))
-				found = m->udiag_ino;
+				found = (struct found){
+				    m->udiag_ino, (uint64_t)m->udiag_cookie[1] << 32 | m->udiag_cookie[0]};
 		}
 	}
-	return 0;
+	return none;
+}
+
+static bool has_cookie(int fd, uint64_t cookie)
+{
+	uint64_t own = 0;
+	socklen_t size = sizeof(own);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &own, &size) == 0 && own == cookie;
 }
 
 /* The process's descriptor of that socket, ours; -ENOENT. */
-static int take_from(pid_t pid, const char *link)
+static int take_from(pid_t pid, const char *link, uint64_t cookie)
 {
 	SL_FREE char *dir_name = sl_xasprintf("/proc/%d/fd", (int)pid);
 	SL_CLOSEDIR DIR *dir = opendir(dir_name);
@@ -113,7 +134,6 @@ static int take_from(pid_t pid, const char *link)
 
 	while (dir && (e = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), e->d_name, text, sizeof(text) - 1);
-		struct stat st;
 		int fd;
 
 		if (n <= 0)
@@ -122,18 +142,16 @@ static int take_from(pid_t pid, const char *link)
 		if (strcmp(text, link) != 0)
 			continue;
 		fd = sl_fd_take(pid, (int)strtol(e->d_name, NULL, 10));
-		snprintf(text, sizeof(text), "socket:[%lu]",
-			 fd >= 0 && fstat(fd, &st) == 0 ? (unsigned long)st.st_ino : 0UL);
-		if (fd >= 0 && !strcmp(text, link))
+		if (fd >= 0 && has_cookie(fd, cookie))
 			return fd;
 		sl_close(fd);
 	}
 	return -ENOENT;
 }
 
-static int take_from_any(const struct sl_net_call *c, uint32_t inode)
+static int take_from_any(const struct sl_net_call *c, struct found socket)
 {
-	SL_FREE char *link = sl_xasprintf("socket:[%u]", inode);
+	SL_FREE char *link = sl_xasprintf("socket:[%u]", socket.inode);
 	SL_CLOSEDIR DIR *proc = opendir("/proc");
 	const struct dirent *e;
 
@@ -143,9 +161,11 @@ static int take_from_any(const struct sl_net_call *c, uint32_t inode)
 
 		if (pid <= 0 || !c->net->is_inside(c->net->arg, pid))
 			continue;
-		fd = take_from(pid, link);
-		if (fd >= 0)
+		fd = take_from(pid, link, socket.cookie);
+		/* Looked at again: its number may have been given to somebody outside before the socket was taken. */
+		if (fd >= 0 && c->net->is_inside(c->net->arg, pid))
 			return fd;
+		sl_close(fd);
 	}
 	return -EACCES;
 }
@@ -155,7 +175,7 @@ int sl_own_socket_hold(const struct sl_net_call *c, const struct sl_address *a, 
 	size_t offset = offsetof(struct sockaddr_un, sun_path);
 	struct wanted want = {0};
 	struct stat st;
-	uint32_t inode;
+	struct found socket;
 
 	if (object >= 0) {
 		if (fstat(object, &st) < 0)
@@ -166,6 +186,6 @@ int sl_own_socket_hold(const struct sl_net_call *c, const struct sl_address *a, 
 		want.name = a->local.sun_path;
 		want.name_len = a->len - offset;
 	}
-	inode = find_socket(&want);
-	return inode ? take_from_any(c, inode) : -EACCES;
+	socket = find_socket(&want);
+	return socket.inode ? take_from_any(c, socket) : -EACCES;
 }

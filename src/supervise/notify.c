@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/capabilities.h"
 #include "kernel/seccomp.h"
 #include "kernel/tracee.h"
 #include "net/net.h"
@@ -285,7 +286,9 @@ static void *notifier_main(void *arg)
 
 	sl_child_await_listener(n->child, &n->stop);
 	listener = n->child->listener_fd;
-	if (listener < 0)
+	/* A confined command has lost them; sockets that it inherited would have them back through us. Without an answer
+	 * every call of it fails. */
+	if (listener < 0 || (n->behalf.policy && sl_capabilities_drop_network() < 0))
 		return NULL;
 	sl_notif_set_sync(listener);
 	n->behalf.root_pid = n->child->pid;

@@ -2,12 +2,14 @@
  * attack-net-doors.c - socket options that send packets to, or by way of, somebody whom no rule grants.
  *
  * usage: attack-net-doors [stream]
+ *        attack-net-doors netlink FD
  *
  * To be run under a profile that grants udp://239.77.0.1 and udp://[ff02::77:1] and no other destination; "stream": what
  * takes no datagram socket, under one that grants nothing. All groups are
  * joined on the loopback interface, so nothing leaves the machine.
  */
-#include <net/if.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <pthread.h>
@@ -268,6 +270,36 @@ static long d_source_route(void)
 	return setsockopt(datagram(AF_INET), IPPROTO_IP, IP_OPTIONS, route, sizeof(route));
 }
 
+/* A netlink socket that was open before the sandbox was there: set an address of the loopback interface. */
+static int inherited;
+
+static long d_netlink(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifaddrmsg message;
+		struct rtattr attribute;
+		struct in_addr address;
+	} request = {
+	    .header = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE},
+	    .message = {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = LOOPBACK},
+	    .attribute = {.rta_len = RTA_LENGTH(sizeof(struct in_addr)), .rta_type = IFA_LOCAL},
+	    .address.s_addr = htonl(0x0a4d0009),
+	};
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[512];
+	} answer;
+
+	if (sendto(inherited, &request, sizeof(request), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 ||
+	    recv(inherited, &answer, sizeof(answer), 0) < 0)
+		return -1;
+	errno = -answer.error.error;
+	return errno ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct attempt table[] = {
@@ -291,6 +323,13 @@ int main(int argc, char **argv)
 	    {"routing-header", d_routing_header},
 	    {"source-route", d_source_route},
 	};
+	static const struct attempt netlink = {"netlink", d_netlink};
+
+	if (argc == 3) {
+		inherited = attack_number(argv[2]);
+		attack_try(&netlink);
+		return 0;
+	}
 
 	for (size_t i = 0; i < ATTACK_LEN(table); i++)
 		if (argc < 2 || strstr(table[i].name, argv[1]))

@@ -1,5 +1,8 @@
 """Socket options reach nobody whom no rule grants: no group is joined, no packet goes by way of somebody."""
 
+import os
+import sys
+
 import attacks
 import pytest
 
@@ -24,7 +27,8 @@ def test_N6_N7_no_option_reaches_whom_no_rule_grants(sandlock, program, tmp_path
     attacks.compare(confined, expected)
     bare = attacks.call([program])
     attacks.compare({name: bare[name] for name in GRANTED}, dict.fromkeys(GRANTED, "SUCCEEDED"))
-    attacks.proves(bare, confined)
+    # A source route takes a privilege.
+    attacks.proves(bare, confined, () if os.geteuid() == 0 else ("source-route",))
 
 
 def test_N6_a_group_is_joined_only_where_datagrams_are_granted(sandlock, program, tmp_path):
@@ -40,3 +44,21 @@ def test_N6_no_group_without_datagrams(sandlock, program, tmp_path, network):
     granted = attacks.profile(tmp_path / "p.toml", exec=[program], extra=network)
     confined = attacks.confined(sandlock, granted, [program, "stream"])
     attacks.compare(confined, dict.fromkeys(("join-stream", "join-stream-6"), "EACCES"))
+
+
+# Opens the socket as an outsider in a network of its own, and hands it on.
+OPEN = """
+import os, socket, sys
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+s.set_inheritable(True)
+os.execv(sys.argv[1], [*sys.argv[1:], str(s.fileno())])
+"""
+
+
+def test_R6_a_netlink_socket_from_outside_has_no_rights_of_the_tool(sandlock, program, tmp_path):
+    """The kernel asks for the rights of who opened the socket and of who sends; for one that is done on behalf that is the tool."""
+    granted = attacks.profile(tmp_path / "p.toml", exec=[program], extra='[network]\nallow = ["udp://127.0.0.1:9"]\n')
+    opened = ["unshare", "-n" if os.geteuid() == 0 else "-Urn", sys.executable, "-c", OPEN]
+    command = [sandlock, "run", "-p", granted, "--", program, "netlink"]
+    assert attacks.call([*opened, *command]) == {"netlink": "EPERM"}
+    assert attacks.call([*opened, program, "netlink"]) == {"netlink": "SUCCEEDED"}

@@ -211,6 +211,36 @@ step("other", lambda: shared("other"))
     assert found["own"] == ("True" if os.geteuid() == 0 else "False, True"), found
 
 
+def test_N9_a_local_server_is_who_it_is(box):
+    """Its peer asks who listens: not the supervisor, whoever that is."""
+    body = """
+def peer():
+    name = f"\\0sandlock-test-{os.getpid()}"
+    ready = os.pipe()
+    if os.fork() == 0:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65533)
+            os.setuid(65534)
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(name)
+        server.listen()
+        os.write(ready[1], b"x")
+        server.accept()
+        os._exit(0)
+    os.read(ready[0], 1)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)
+        return struct.unpack("iII", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1:]
+step("peer", peer)
+"""
+    command = ["/usr/bin/python3", "-c", STEPS + body]
+    wanted = {"peer": str((65534, 65533) if os.geteuid() == 0 else (os.getuid(), os.getgid()))}
+    learned, path, _ = box.learn(command)
+    assert steps(learned.stdout) == wanted, learned.describe()
+    assert steps(box.run(path, check=True).stdout) == wanted
+
+
 def test_N8_a_connect_that_blocks_delays_no_other_call(box):
     listener, waiting = full_listener()
     port = listener.getsockname()[1]

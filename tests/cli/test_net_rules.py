@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 
 import pytest
 from netservers import STEPS, Servers, steps
@@ -335,3 +336,29 @@ step("arrives", lambda: bool(rung))
     found = confined(box, body, "-w", "/dev")
     assert (found["terminal"], found["terminal ioctl"]) == ("EPERM", "EPERM")
     assert found["arrives"] == "True" and {found[n] for n in ("socket", "ioctl", "pipe")} <= {"ok", "0", "b''"}, found
+
+
+def test_N5_a_listener_that_was_handed_in_needs_an_entry(box):
+    """Its name is nowhere where the command could have made it: that such a name is its own cannot be told for certain."""
+    path = box.work / "handed"
+    body = f"""
+def reach():
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect({str(path)!r})
+step("reach", reach)
+"""
+    command = ["/usr/bin/python3", "-c", STEPS + body]
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        handed = {"pass_fds": (server.fileno(),)}
+        # learn tells it by its time of birth, in ticks of this clock.
+        clock_realtime_coarse = 5
+        while time.clock_gettime_ns(clock_realtime_coarse) <= os.stat(path).st_ctime_ns:
+            time.sleep(0.001)
+        _, profile, parsed = box.learn(command, **handed)
+        assert parsed.data["network"]["unix"] == [str(path)]
+        assert steps(box.run(profile, check=True, **handed).stdout) == {"reach": "ok"}
+        text = profile.read_text()
+        profile.write_text(text[: text.index("unix = ")] + text[text.index("]", text.index("unix = ")) + 1 :])
+        assert steps(box.run(profile, **handed).stdout) == {"reach": "EACCES"}
