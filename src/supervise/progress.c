@@ -11,6 +11,7 @@
 
 #define FIRST_S 1.0
 #define AGAIN_S 0.5
+#define TAKEN_S 1.2 /* a program that draws sets the terminal back for moments: at its end, for a command of its own */
 
 static void put(const char *text)
 {
@@ -24,6 +25,7 @@ void sl_progress_init(struct sl_progress *p, bool wanted, double now_s)
 	p->enabled = wanted && isatty(STDERR_FILENO);
 	p->shown = false;
 	p->next_s = now_s + FIRST_S;
+	p->taken_until_s = now_s;
 }
 
 /* Does the command read keys (an editor, a pager, a prompt with line editing, a password)? It draws by itself then. */
@@ -43,8 +45,10 @@ void sl_progress_tick(struct sl_progress *p, double now_s, double started_s, uin
 	p->next_s = now_s + AGAIN_S;
 	if (terminal_is_taken()) {
 		p->shown = false; /* what was drawn over is the command's */
-		return;
+		p->taken_until_s = now_s + TAKEN_S;
 	}
+	if (now_s < p->taken_until_s)
+		return;
 	snprintf(line, sizeof(line), "\r\033[Ksandlock: learning, %.0f s, %llu calls seen", now_s - started_s,
 		 (unsigned long long)calls);
 	put(line);

@@ -10,7 +10,7 @@
 struct sl_progress {
 	bool enabled; /* asked for, and stderr is a terminal */
 	bool shown;
-	double next_s; /* CLOCK_MONOTONIC */
+	double next_s, taken_until_s; /* CLOCK_MONOTONIC */
 };
 
 void sl_progress_init(struct sl_progress *p, bool wanted, double now_s);
