@@ -152,7 +152,7 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	command.stdout_to_stderr = !l->out;
 	*ret = (struct sl_outcome){0};
 	*err = SL_ERROR_INIT;
-	if (!l->in_place && !l->upper && sl_view_upper_make(&l->upper, err) < 0) {
+	if (!l->in_place && !l->upper && sl_view_upper_make(NULL, &l->upper, err) < 0) {
 		ret->kind = SL_OUTCOME_FAILED;
 		return;
 	}

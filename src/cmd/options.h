@@ -31,6 +31,7 @@ enum sl_option_kind {
 	SL_OPTION_DISABLE,	  /* the same, of those that can be left out */
 	SL_OPTION_SYSCALL,	  /* struct sl_list of system call names or groups */
 	SL_OPTION_VERSION,	  /* int: 1 or 2 */
+	SL_OPTION_ON_END,	  /* enum sl_on_end */
 };
 
 /* What a value or an operand can be completed with. */

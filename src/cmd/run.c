@@ -11,6 +11,7 @@
 #include "cmd/degrade.h"
 #include "cmd/message.h"
 #include "cmd/profile-arg.h"
+#include "cmd/run-view.h"
 #include "cmd/program.h"
 #include "cmd/setup.h"
 #include "cmd/start.h"
@@ -34,6 +35,7 @@ struct run {
 	bool strict, explain;
 	int status_fd;
 	int64_t memory, processes, cpu; /* limits; 0: not asked for */
+	struct sl_run_view view;
 	/* Made from it. */
 	char *path; /* of the profile, or NULL */
 	struct sl_profile profile;
@@ -94,11 +96,18 @@ static const struct sl_option options[] = {
     LATER("http-auth", 0, SL_OPTION_LIST, "RULE", "add authorisation to requests"),
     LATER("credential", 0, SL_OPTION_LIST, "SPEC", "a credential for --http-auth"),
     LATER("max-disk", 0, SL_OPTION_STRING, "SIZE", "limit of what is written"),
-    LATER("workdir", 0, SL_OPTION_STRING, "DIR", "keep changes in a copy-on-write view of DIR"),
-    LATER("fs-storage", 0, SL_OPTION_STRING, "DIR", "where that view is kept"),
-    LATER("on-exit", 0, SL_OPTION_STRING, "ACTION", "commit, abort or keep its changes"),
-    LATER("on-error", 0, SL_OPTION_STRING, "ACTION", "the same where the command failed"),
-    LATER("dry-run", 0, SL_OPTION_FLAG, NULL, "show the changes, then discard them"),
+    {"workdir", 0, SL_OPTION_STRING, "DIR", false, SL_COMPLETE_DIRECTORY, offsetof(struct run, view.workdir),
+     "keep changes in a copy-on-write view of DIR"},
+    {"fs-storage", 0, SL_OPTION_STRING, "DIR", false, SL_COMPLETE_DIRECTORY,
+     offsetof(struct run, view.fs_storage), "where that view is kept"},
+    {"on-exit", 0, SL_OPTION_ON_END, "ACTION", false, SL_COMPLETE_NOTHING, offsetof(struct run, view.on_exit),
+     "commit, abort or keep its changes"},
+    {"on-error", 0, SL_OPTION_ON_END, "ACTION", false, SL_COMPLETE_NOTHING,
+     offsetof(struct run, view.on_error), "the same where the command failed"},
+    {"dry-run", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING, offsetof(struct run, view.dry_run),
+     "show the changes, then discard them"},
+    {"json", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING, offsetof(struct run, view.json),
+     "show them as one JSON array"},
     LATER("chroot", 0, SL_OPTION_STRING, "DIR", "change the root directory"),
     LATER("fs-mount", 0, SL_OPTION_LIST, "SPEC", "show a directory somewhere else"),
     LATER("image", 0, SL_OPTION_STRING, "IMAGE", "take the root directory from an image"),
@@ -117,6 +126,7 @@ static const struct sl_option options[] = {
 static void run_release(struct run *r)
 {
 	sl_setup_release(&r->setup);
+	sl_run_view_release(&r->view);
 	sl_list_release(&r->extra_deny);
 	sl_list_release(&r->extra_allow);
 	for (size_t i = 0; i < NET_LISTS; i++)
@@ -259,6 +269,8 @@ static int build_policy(struct run *r)
 	    .landlock_abi = sl_landlock_abi(),
 	    .can_take = sl_fd_can_take(),
 	    .disabled = r->disabled,
+	    .view = r->view.dir,
+	    .hidden = r->view.upper,
 	};
 	struct sl_error err = SL_ERROR_INIT;
 
@@ -287,8 +299,12 @@ static void run_once(struct run *r, struct sl_outcome *ret, struct sl_error *err
 	    .timeout_s = r->setup.timeout_s,
 	    .status_fd = r->status_fd,
 	    .tmp_dir = r->tmp_dir,
+	    .upper = r->view.upper,
+	    .view = &r->view.view,
+	    .keep_view = r->view.upper,
 	};
 
+	command.stdout_to_stderr = r->view.dry_run;
 	sl_sandbox_run(&command, &sandbox, ret, err);
 	sl_observer_free(sandbox.observer);
 }
@@ -330,7 +346,16 @@ static int run_command(struct run *r)
 		sl_say("%s", err.text);
 	if (outcome.limit[0])
 		sl_say("%s", outcome.limit);
-	return sl_outcome_status(&outcome);
+	return sl_run_view_end(&r->view, &r->profile, &outcome, sl_outcome_status(&outcome));
+}
+
+/* --explain watches the real tree. */
+static int check_explain(const struct run *r)
+{
+	if (!r->explain || !r->view.dir)
+		return 0;
+	sl_say("--explain: not together with a view (--workdir, --dry-run)");
+	return SANDLOCK_STATUS_USAGE;
 }
 
 static int run_main(struct run *r, char **words)
@@ -345,11 +370,18 @@ static int run_main(struct run *r, char **words)
 		return status;
 	sl_setup_apply(&r->setup, &r->profile);
 	apply_limits(r);
+	status = sl_run_view_apply(&r->view, &r->profile);
+	if (status)
+		return status;
 	status = sl_program_find(&r->profile, words, r->setup.exec_shell, &r->program);
 	if (!status)
 		status = sl_degrade_check(sl_landlock_abi(), r->disabled, r->degradable);
 	if (!status)
 		status = make_tmp_dir(r);
+	if (!status)
+		status = sl_run_view_open(&r->view, &r->profile);
+	if (!status)
+		status = check_explain(r);
 	if (!status)
 		status = build_policy(r);
 	if (status)

@@ -11,6 +11,7 @@
 
 #include "kernel/landlock.h"
 #include "policy/calls.h"
+#include "profile/keys.h"
 #include "profile/profile.h"
 #include "profile/read.h"
 #include "supervise/registry.h"
@@ -200,6 +201,16 @@ static int store_version(const char *value, void *member)
 	return 0;
 }
 
+static int store_on_end(const char *value, void *member)
+{
+	enum sl_on_end end = sl_on_end_parse(value);
+
+	if (end == SL_END_UNSET)
+		return -EINVAL;
+	*(enum sl_on_end *)member = end;
+	return 0;
+}
+
 const struct sl_value_kind *sl_value_kind(enum sl_option_kind kind)
 {
 	static const struct sl_value_kind kinds[] = {
@@ -219,6 +230,7 @@ const struct sl_value_kind *sl_value_kind(enum sl_option_kind kind)
 				   store_disable},
 	    [SL_OPTION_SYSCALL] = {true, "a system call or a group of them", store_syscall},
 	    [SL_OPTION_VERSION] = {true, "a profile version (1 or 2)", store_version},
+	    [SL_OPTION_ON_END] = {true, "commit, abort or keep", store_on_end},
 	};
 
 	return &kinds[kind];

@@ -1,11 +1,12 @@
 /*
- * workdir.c - changes that were kept in a directory: learn --commit, whole or when it was killed or met a
+ * workdir.c - changes that were kept in a directory: by run --workdir, or by learn --commit, when it was killed or met a
  * conflict.
  */
 #include "cmd/workdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -62,11 +63,89 @@ int sl_workdir_commit(struct sl_view *v, const char *dir)
 	return status;
 }
 
-static int load(const struct sl_cmd *cmd, int argc, char **argv, const char **ret_dir,
+static void add_words(struct sl_strbuf *out, const struct sl_view_change *e)
+{
+	sl_strbuf_addf(out, "%c %lld %lld ", (char)e->kind, (long long)e->old_size, (long long)e->size);
+	if (e->from)
+		sl_strbuf_addf(out, "/%s -> ", sl_esc(e->from));
+	sl_strbuf_addf(out, "/%s%s\n", sl_esc(e->path), S_ISDIR(e->type) ? "/" : "");
+}
+
+/* A path is text where it is UTF-8; else it is escaped, which the object says. */
+static void set_path(json_t *object, const char *key, const char *path)
+{
+	SL_FREE char *full = sl_xasprintf("/%s", path);
+	SL_STRBUF escaped = SL_STRBUF_INIT;
+
+	if (sl_utf8_valid(full, strlen(full))) {
+		json_object_set_new(object, key, json_string(full));
+		return;
+	}
+	sl_escape(&escaped, full, strlen(full));
+	json_object_set_new(object, key, json_string(sl_strbuf_str(&escaped)));
+	json_object_set_new(object, "escaped", json_true());
+}
+
+static const char *type_name(mode_t type)
+{
+	switch (type & S_IFMT) {
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "symlink";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	case S_IFREG:
+		return "file";
+	default:
+		return "device";
+	}
+}
+
+static void add_object(struct sl_strbuf *out, const struct sl_view_change *e, const char *before)
+{
+	const char kind[] = {(char)e->kind, '\0'};
+	json_t *object = json_object();
+	char *text;
+
+	json_object_set_new(object, "change", json_string(kind));
+	set_path(object, "path", e->path);
+	if (e->from)
+		set_path(object, "from", e->from);
+	json_object_set_new(object, "type", json_string(type_name(e->type)));
+	json_object_set_new(object, "size_before", json_integer(e->old_size));
+	json_object_set_new(object, "size_after", json_integer(e->size));
+	text = json_dumps(object, 0);
+	sl_strbuf_addf(out, "%s\n  %s", before, text ? text : "{}");
+	free(text);
+	json_decref(object);
+}
+
+int sl_workdir_print(const struct sl_view_changes *c, bool json)
+{
+	size_t len = sl_view_changes_len(c);
+	SL_STRBUF out = SL_STRBUF_INIT;
+
+	if (json)
+		sl_strbuf_addch(&out, '[');
+	for (size_t i = 0; i < len; i++) {
+		if (json)
+			add_object(&out, sl_view_changes_at(c, i), i ? "," : "");
+		else
+			add_words(&out, sl_view_changes_at(c, i));
+	}
+	if (json)
+		sl_strbuf_addstr(&out, len ? "\n]\n" : "]\n");
+	return sl_output(&out);
+}
+
+static int load(const struct sl_cmd *cmd, int argc, char **argv, void *options, const char **ret_dir,
 		struct sl_view_changes **ret)
 {
 	char **operands;
-	int status = sl_options_parse(cmd, argc, argv, NULL, &operands, NULL), r;
+	int status = sl_options_parse(cmd, argc, argv, options, &operands, NULL), r;
 	SL_CLOSE int dir = -EBADF;
 
 	if (status != SL_PARSED)
@@ -80,33 +159,35 @@ static int load(const struct sl_cmd *cmd, int argc, char **argv, const char **re
 	return SANDLOCK_STATUS_FAILED;
 }
 
+struct list_options {
+	bool json;
+};
+
+static const struct sl_option list_options[] = {
+    {"json", 0, SL_OPTION_FLAG, NULL, false, SL_COMPLETE_NOTHING, offsetof(struct list_options, json),
+     "print one JSON array"},
+    {NULL},
+};
+
 static int list(const struct sl_cmd *cmd, int argc, char **argv)
 {
-	SL_STRBUF text = SL_STRBUF_INIT;
+	struct list_options options = {0};
 	struct sl_view_changes *c = NULL;
 	const char *dir = NULL;
-	int status = load(cmd, argc, argv, &dir, &c);
+	int status = load(cmd, argc, argv, &options, &dir, &c);
 
 	if (status != SL_PARSED)
 		return status;
-	for (size_t i = 0; i < sl_view_changes_len(c); i++) {
-		const struct sl_view_change *e = sl_view_changes_at(c, i);
-
-		sl_strbuf_addf(&text, "%c %lld %lld ", (char)e->kind, (long long)e->old_size,
-			       (long long)e->size);
-		if (e->from)
-			sl_strbuf_addf(&text, "/%s -> ", sl_esc(e->from));
-		sl_strbuf_addf(&text, "/%s%s\n", sl_esc(e->path), S_ISDIR(e->type) ? "/" : "");
-	}
+	status = sl_workdir_print(c, options.json);
 	sl_view_changes_free(c);
-	return sl_output(&text);
+	return status;
 }
 
 static int apply(const struct sl_cmd *cmd, int argc, char **argv)
 {
 	struct sl_view_changes *c = NULL;
 	const char *dir = NULL;
-	int status = load(cmd, argc, argv, &dir, &c);
+	int status = load(cmd, argc, argv, NULL, &dir, &c);
 
 	if (status != SL_PARSED)
 		return status;
@@ -119,7 +200,7 @@ static int drop(const struct sl_cmd *cmd, int argc, char **argv)
 {
 	struct sl_view_changes *c = NULL;
 	const char *dir = NULL;
-	int status = load(cmd, argc, argv, &dir, &c);
+	int status = load(cmd, argc, argv, NULL, &dir, &c);
 
 	if (status != SL_PARSED)
 		return status;
@@ -138,6 +219,7 @@ const struct sl_cmd sl_cmd_workdir_list = {
     .name = "workdir list",
     .operands = "DIR",
     .summary = "list changes that were kept: A, M, D or R, size before and after, path",
+    .options = list_options,
     .min_operands = 1,
     .max_operands = 1,
     .complete = SL_COMPLETE_DIRECTORY,

@@ -14,4 +14,7 @@ int sl_workdir_apply(struct sl_view_changes *c, const char *dir);
  * or an exit status. */
 int sl_workdir_commit(struct sl_view *v, const char *dir);
 
+/* Print the list to stdout: a line each, or one JSON array. 0 or an exit status. */
+int sl_workdir_print(const struct sl_view_changes *c, bool json);
+
 #endif

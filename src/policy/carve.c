@@ -120,6 +120,26 @@ int sl_deny_carve(struct sl_deny *d, int fd, const char *path, const struct sl_c
 	return 0;
 }
 
+void sl_deny_around(const struct sl_deny *d, const char *path, struct sl_deny *ret)
+{
+	struct sl_denied view = {.where = (char *)(uintptr_t)""}; /* only its path counts */
+
+	*ret = (struct sl_deny){0};
+	for (size_t i = 0; i < d->count; i++)
+		sl_deny_add_name(ret, d->items[i].path, &d->items[i]);
+	sl_deny_add_name(ret, path, &view);
+	sl_deny_sort(ret);
+}
+
+void sl_deny_adopt(struct sl_deny *d, struct sl_deny *from, uint32_t kept)
+{
+	for (size_t i = 0; i < from->way_count; i++)
+		way_add(d, from->ways[i].path, from->ways[i].kept | kept);
+	for (size_t i = 0; i < from->native_count; i++)
+		native_add(d, &from->natives[i].id, from->natives[i].rights);
+	sl_deny_release(from);
+}
+
 static int compare_ways(const void *a, const void *b)
 {
 	return strcmp(((const struct sl_way *)a)->path, ((const struct sl_way *)b)->path);

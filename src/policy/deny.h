@@ -91,6 +91,13 @@ struct sl_carving {
 };
 int sl_deny_carve(struct sl_deny *d, int fd, const char *path, const struct sl_carving *c);
 
+/* For carving grants of writing around the directory of a view (policy/policy.h): what d denies, and path too. */
+void sl_deny_around(const struct sl_deny *d, const char *path, struct sl_deny *ret);
+
+/* Take the ways and natives that carving left in from, which is released. kept: rights that rules on those ways
+ * give besides. */
+void sl_deny_adopt(struct sl_deny *d, struct sl_deny *from, uint32_t kept);
+
 /* After the last carving. */
 void sl_deny_seal(struct sl_deny *d);
 

@@ -78,7 +78,8 @@ const struct sl_denied *sl_policy_denied(const struct sl_policy *p, const char *
 
 bool sl_policy_holds_name(const struct sl_policy *p, const char *path)
 {
-	return sl_policy_denied(p, path) || sl_deny_below(&p->deny, path);
+	return sl_policy_denied(p, path) || sl_deny_below(&p->deny, path) ||
+	       (p->view && sl_path_within(p->view, path));
 }
 
 /* The identity of what is at the first len bytes of a path. */
@@ -134,7 +135,20 @@ bool sl_policy_allows(const struct sl_policy *p, const struct sl_access *access,
 
 bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path)
 {
-	return sl_policy_allows(p, &(struct sl_access){SL_RIGHT_WRITE, path}, NULL);
+	return !sl_policy_is_viewed(p, path) &&
+	       sl_policy_allows(p, &(struct sl_access){SL_RIGHT_WRITE, path}, NULL);
+}
+
+uint32_t sl_policy_rule_rights(const struct sl_policy *p, const char *path)
+{
+	const struct sl_rule *r = find_rule(p, path, strlen(path));
+
+	return r ? effective(r) : 0;
+}
+
+bool sl_policy_is_viewed(const struct sl_policy *p, const char *path)
+{
+	return p->view && sl_path_within(path, p->view) && !(p->tmp_dir && sl_path_within(path, p->tmp_dir));
 }
 
 bool sl_policy_allows_call(const struct sl_policy *p, int nr)

@@ -165,7 +165,7 @@ void sl_judge_connect(struct sl_bpf *b, const struct sl_filter_plan *plan,
  * made. */
 void sl_judge_bind(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call SL_UNUSED)
 {
-	bool observed = plan->listener && plan->observe && plan->net.bind == SL_NET_PASS;
+	bool observed = plan->listener && (plan->observe || plan->view) && plan->net.bind == SL_NET_PASS;
 
 	sl_bpf_ret(b, observed ? SECCOMP_RET_USER_NOTIF : verdict(plan, plan->net.bind));
 }

@@ -72,19 +72,10 @@ static bool is_done_beside(enum sl_op op)
 	return op == SL_OP_OPEN || op == SL_OP_OPENAT2 || op == SL_OP_CREAT || sl_op_changes_names(op);
 }
 
-/* A call that is allowed, and seen where its op is recorded or where it may be done on behalf. */
-static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
+/* Calls that only read, and are notified for a view's sake alone. */
+static bool reads_of_view(enum sl_op op)
 {
-	if (plan->listener && plan->beside && is_done_beside(op))
-		return SECCOMP_RET_USER_NOTIF;
-	if (!observing(plan))
-		return SECCOMP_RET_ALLOW;
 	switch (op) {
-	case SL_OP_NONE:
-	case SL_OP_LISTEN:
-	case SL_OP_PROCESS:
-	case SL_OP_DUMPABLE:
-		return SECCOMP_RET_ALLOW;
 	case SL_OP_CHDIR:
 	case SL_OP_STAT:
 	case SL_OP_ACCESS:
@@ -95,8 +86,35 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 	case SL_OP_GETXATTR:
 	case SL_OP_LISTXATTR:
 	case SL_OP_WATCH:
-		return plan->view ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
+		return true;
 	default:
+		return false;
+	}
+}
+
+static bool is_answered_by_view(enum sl_op op)
+{
+	return is_done_beside(op) || reads_of_view(op) || op == SL_OP_EXEC;
+}
+
+/* A call that is allowed, and seen where its op is recorded or where it may be done on behalf. */
+static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
+{
+	if (plan->listener && plan->beside && is_done_beside(op))
+		return SECCOMP_RET_USER_NOTIF;
+	if (plan->listener && plan->view && is_answered_by_view(op))
+		return SECCOMP_RET_USER_NOTIF;
+	if (!observing(plan))
+		return SECCOMP_RET_ALLOW;
+	switch (op) {
+	case SL_OP_NONE:
+	case SL_OP_LISTEN:
+	case SL_OP_PROCESS:
+	case SL_OP_DUMPABLE:
+		return SECCOMP_RET_ALLOW;
+	default:
+		if (reads_of_view(op))
+			return SECCOMP_RET_ALLOW;
 		return SECCOMP_RET_USER_NOTIF;
 	}
 }
@@ -137,12 +155,16 @@ static void ret_if_any(struct sl_bpf *b, uint32_t bits, uint32_t ret)
  * it) and, where the profile writes there, for every other mode: shells open with O_CREAT|O_TRUNC. */
 static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
-	bool beside = plan->listener && plan->beside, widen = beside || (plan->listener && plan->open_self);
+	bool beside = plan->listener && plan->beside, view = plan->listener && plan->view;
+	bool widen = beside || (plan->listener && plan->open_self);
 
+	if (view) {
+		sl_bpf_ret(b, SECCOMP_RET_USER_NOTIF);
+		return;
+	}
 	if (observing(plan) || widen) {
 		sl_bpf_load_low(b, call->flags_arg);
-		if (!plan->view)
-			ret_if_any(b, O_PATH, SECCOMP_RET_ALLOW);
+		ret_if_any(b, O_PATH, SECCOMP_RET_ALLOW);
 		if (!observing(plan) && !beside && !plan->open_self_write)
 			ret_if_any(b, O_ACCMODE | O_CREAT, SECCOMP_RET_ALLOW);
 	}
@@ -152,7 +174,7 @@ static void judge_open(struct sl_bpf *b, const struct sl_filter_plan *plan, cons
 /* openat2: its flags are behind a pointer. */
 static void judge_openat2(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
-	bool notify = plan->listener && (plan->open_self || plan->observe || plan->beside);
+	bool notify = plan->listener && (plan->open_self || plan->observe || plan->beside || plan->view);
 
 	(void)call;
 	sl_bpf_ret(b, notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);

@@ -18,7 +18,7 @@ struct sl_filter_plan {
 	bool open_self_write; /* … also writing ones */
 	bool beside;	     /* run: notify opens, and calls that change names: something granted is denied in part */
 	bool observe;	     /* learn, --explain: notify every call whose op the observer records */
-	bool view;	     /* with observe: also those that only a view of the file system has to answer */
+	bool view;	     /* also those calls that a view of the file system has to answer */
 	bool keep_dumpable;  /* notify prctl(PR_SET_DUMPABLE, 0): see sl_behalf_dumpable() */
 	bool allow_sysv_ipc;
 	bool count_calls;    /* learn: notify every call that is not of "@base" and would be allowed, too */

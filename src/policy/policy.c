@@ -88,6 +88,7 @@ void sl_policy_release(struct sl_policy *p)
 	free(p->rules);
 	free(p->self_rules);
 	free(p->tmp_dir);
+	free(p->view);
 	sl_net_rules_release(&p->net);
 	sl_strv_release(&p->self_denied);
 	sl_deny_release(&p->deny);
@@ -345,12 +346,19 @@ static uint32_t rights_on(const struct wish *w, const char *path, mode_t mode)
 	return rights & SL_RIGHT_WRITE ? rights | SL_RIGHT_IOCTL : rights;
 }
 
+/* Is what would change something there left to the supervisor? */
+static bool is_withheld(const struct builder *b, const struct wish *w, const char *path)
+{
+	return w->origin != ORIGIN_TMP && w->origin != ORIGIN_IMPLICIT && sl_policy_is_viewed(b->policy, path);
+}
+
 /* Give the ruleset the rights of a wish on one object. Returns those that hold on it, 0 where Landlock restricts no such
  * object, or -errno. */
 static int grant(const struct builder *b, const struct wish *w, const char *path, mode_t mode, int fd)
 {
 	uint32_t rights = rights_on(w, path, mode);
-	uint64_t landlock = landlock_rights(rights) & b->masks.fs & (S_ISDIR(mode) ? UINT64_MAX : LL_FILE);
+	uint64_t landlock = landlock_rights(is_withheld(b, w, path) ? rights & SL_RIGHTS_READING : rights) &
+			    b->masks.fs & (S_ISDIR(mode) ? UINT64_MAX : LL_FILE);
 	int r = b->ruleset_fd < 0 ? 0 : sl_landlock_add_path(b->ruleset_fd, fd, landlock);
 
 	if (r == -EBADFD || path[0] != '/')
@@ -383,11 +391,41 @@ static int carve(struct builder *b, const struct wish *w, const char *path, int 
 	return r < 0 ? r : (int)rights;
 }
 
+/* The grant of a directory above the view's: reading as usual, all else around that one. */
+static int grant_around(struct builder *b, const struct wish *w, const char *path, int fd, bool carved)
+{
+	struct wish part = *w;
+	struct carving of = {b, &part};
+	struct sl_carving c = {.grant = grant_carved, .arg = &of};
+	struct sl_deny around;
+	int reading, r;
+
+	part.rights = w->rights & SL_RIGHTS_READING;
+	reading = carved ? carve(b, &part, path, fd) : grant(b, &part, path, S_IFDIR, fd);
+	if (reading < 0)
+		return reading;
+	part.rights = w->rights & ~SL_RIGHTS_READING;
+	c.rights = rights_on(&part, path, S_IFDIR);
+	sl_deny_around(&b->policy->deny, b->policy->view, &around);
+	r = sl_deny_carve(&around, fd, path, &c);
+	sl_deny_adopt(&b->policy->deny, &around, carved ? 0 : (uint32_t)reading);
+	return r < 0 ? r : (int)(c.rights | (uint32_t)reading);
+}
+
+/* Is the view's directory below the path, on which the wish has more than reading? */
+static bool is_above_view(const struct builder *b, const struct wish *w, const char *path)
+{
+	const char *view = b->policy->view;
+
+	return view && w->origin != ORIGIN_TMP && w->rights & ~SL_RIGHTS_READING && strcmp(view, path) != 0 &&
+	       sl_path_within(view, path);
+}
+
 static int add_rule(struct builder *b, const struct wish *w, const char *path, mode_t mode, int fd)
 {
 	struct sl_policy *p = b->policy;
 	struct sl_object_id id = {0};
-	bool carved = false;
+	bool carved = false, around = S_ISDIR(mode) && is_above_view(b, w, path);
 	int r;
 
 	if (p->deny.count && w->origin != ORIGIN_TMP) {
@@ -398,7 +436,10 @@ static int add_rule(struct builder *b, const struct wish *w, const char *path, m
 			return 0;
 		carved = S_ISDIR(mode) && sl_deny_below(&p->deny, path);
 	}
-	r = carved ? carve(b, w, path, fd) : grant(b, w, path, mode, fd);
+	if (around)
+		r = grant_around(b, w, path, fd, carved);
+	else
+		r = carved ? carve(b, w, path, fd) : grant(b, w, path, mode, fd);
 	if (r < 0)
 		return fail(b, w, -r, strerror(-r));
 	if (!r)
@@ -410,7 +451,7 @@ static int add_rule(struct builder *b, const struct wish *w, const char *path, m
 		p->rules = sl_xrealloc(p->rules, b->rule_cap * sizeof(*p->rules));
 	}
 	p->rules[p->rule_count++] =
-	    (struct sl_rule){sl_xstrdup(path), (uint32_t)r, S_ISDIR(mode), w->origin, w->line, carved, id};
+	    (struct sl_rule){sl_xstrdup(path), (uint32_t)r, S_ISDIR(mode), w->origin, w->line, carved || around, id};
 	return 0;
 }
 
@@ -648,6 +689,8 @@ static int collect_denied(struct builder *b)
 
 	if (r == 0)
 		r = deny_list(b, b->options->cli_deny, true, "--fs-deny");
+	if (r == 0 && b->options->hidden)
+		r = sl_deny_add(d, b->options->hidden, "sandlock's own");
 	if (r < 0)
 		return r;
 	sl_deny_sort(d);
@@ -848,6 +891,8 @@ static int build(struct builder *b)
 	unite_wishes(b);
 	if (b->options->tmp_dir)
 		b->policy->tmp_dir = sl_xstrdup(b->options->tmp_dir);
+	if (b->options->view)
+		b->policy->view = sl_xstrdup(b->options->view);
 	r = collect_denied(b);
 	if (r == 0)
 		r = place_wishes(b);

@@ -29,6 +29,7 @@ enum sl_right {
 	SL_RIGHT_IOCTL = 1 << 6, /* device ioctl: comes with write on a device, never written by itself */
 };
 #define SL_RIGHTS_ALL 0x7fu
+#define SL_RIGHTS_READING ((uint32_t)(SL_RIGHT_READ | SL_RIGHT_LIST | SL_RIGHT_EXEC))
 
 /* One granted object. */
 struct sl_rule {
@@ -55,6 +56,8 @@ struct sl_policy {
 	struct sl_strv self_denied; /* of those, what is denied, in the same form */
 	struct sl_deny deny;
 	char *tmp_dir; /* canonical path of the private temporary directory, or NULL; also in rules */
+	char *view;    /* canonical path of the directory whose changes go to a view, or NULL: below it Landlock
+			  grants reading alone, the supervisor the rest */
 	bool allow_sysv_ipc;
 	struct sl_net_rules net;
 	struct sl_net_plan net_plan; /* as it is where a supervisor answers */
@@ -93,7 +96,14 @@ struct sl_beside {
 };
 bool sl_policy_beside(const struct sl_policy *p, const char *path, struct sl_beside *ret);
 
-/* May attributes (mode, owner, times, xattrs, flags) of the object at this canonical path be changed: WRITE or
+/* The rights that the rule on exactly this canonical path gives, 0 where there is none: for who knows by itself what
+ * an object is below of. */
+uint32_t sl_policy_rule_rights(const struct sl_policy *p, const char *path);
+
+/* Is the canonical path in the view's directory, so that nothing there may be changed for real? */
+bool sl_policy_is_viewed(const struct sl_policy *p, const char *path);
+
+/* May attributes (mode, owner, times, xattrs, flags) of the real object at this canonical path be changed: WRITE or
  * CREATE on it or on a directory above. */
 bool sl_policy_allows_attributes(const struct sl_policy *p, const char *path);
 
@@ -115,6 +125,8 @@ struct sl_policy_options {
 	const char *tmp_dir;	 /* private temporary directory already made, or NULL */
 	const struct sl_list *cli_read, *cli_write; /* -r and -w: version 1 meaning; may be NULL */
 	const struct sl_list *cli_deny; /* --fs-deny; may be NULL */
+	const char *view;	 /* see struct sl_policy */
+	const char *hidden;	 /* canonical: a directory of our own that is denied, or NULL */
 	int landlock_abi;	 /* 0: build the rules without a ruleset */
 	uint64_t disabled;	 /* SL_PROTECT_* bits (kernel/landlock.h) that are not to be enforced */
 	bool can_take;		 /* the supervisor can take descriptors of the command (kernel/own-fd.h) */

@@ -19,7 +19,7 @@
 #define STR(s, n, v, sup, check) { #s, #n, SL_KEY_STRING, v, sup, AT(s.n), check, 0, 0 }
 #define INT(s, n, sup, min, max) { #s, #n, SL_KEY_INT, BOTH, sup, AT(s.n), NULL, min, max }
 #define BOOL(s, n, sup) { #s, #n, SL_KEY_BOOL, BOTH, sup, AT(s.n), NULL, 0, 0 }
-#define END(s, n) { #s, #n, SL_KEY_END, BOTH, SL_KEY_LATER_IF_WORKDIR, AT(s.n), NULL, 0, 0 }
+#define END(s, n) { #s, #n, SL_KEY_END, BOTH, SL_KEY_BUILT, AT(s.n), NULL, 0, 0 }
 #define SIZE(s, n, sup) { #s, #n, SL_KEY_SIZE, BOTH, sup, AT(s.n), NULL, 1, INT64_MAX }
 #define LIST(s, n, v, sup, check) { #s, #n, SL_KEY_STRINGS, v, sup, AT(s.n), check, 0, 0 }
 #define INTS(s, n, sup, min, max) { #s, #n, SL_KEY_INTS, BOTH, sup, AT(s.n), NULL, min, max }
@@ -34,8 +34,8 @@
 
 const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     STR(config, name, BOTH, SL_KEY_LATER, sl_check_nonempty),
-    STR(config, workdir, BOTH, SL_KEY_LATER, sl_check_path),
-    STR(config, fs_storage, BOTH, SL_KEY_LATER, sl_check_path),
+    STR(config, workdir, BOTH, SL_KEY_BUILT, sl_check_path),
+    STR(config, fs_storage, BOTH, SL_KEY_BUILT, sl_check_path),
     STR(config, http_ca, BOTH, SL_KEY_LATER, sl_check_path),
     STR(config, http_key, BOTH, SL_KEY_LATER, sl_check_path),
     STR(config, http_inject_ca, BOTH, SL_KEY_LATER, sl_check_path),
@@ -188,8 +188,6 @@ bool sl_key_unsupported(const struct sl_key *key, const struct sl_profile *p)
 	switch (key->support) {
 	case SL_KEY_BUILT:
 		return false;
-	case SL_KEY_LATER_IF_WORKDIR:
-		return p->config.workdir != NULL;
 	case SL_KEY_OWN_UID:
 		return *(const int64_t *)value != (int64_t)getuid();
 	case SL_KEY_OWN_GID:

@@ -24,7 +24,6 @@ enum sl_key_type {
 enum sl_key_support {
 	SL_KEY_BUILT,
 	SL_KEY_LATER, /* not enforced yet: run refuses it where it is set to anything but the default */
-	SL_KEY_LATER_IF_WORKDIR, /* the same, and without config.workdir it asks for nothing */
 	SL_KEY_OWN_UID,		 /* only the real user id can be had */
 	SL_KEY_OWN_GID,
 };

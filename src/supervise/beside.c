@@ -14,7 +14,7 @@ enum sl_beside_verdict sl_beside_decide(const struct sl_policy *p, const char *p
 {
 	struct sl_beside beside;
 
-	if (sl_policy_denied(p, path))
+	if (sl_policy_denied(p, path) || (rights & ~SL_RIGHTS_READING && sl_policy_is_viewed(p, path)))
 		return SL_BESIDE_REFUSED;
 	sl_policy_beside(p, path, &beside);
 	if ((beside.granted & rights) != rights)

@@ -182,7 +182,7 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 
 	if (learn_on_behalf(n, listener, notif) || stays_dumpable(n, listener, notif))
 		return;
-	if (n->view) {
+	if (n->view && !n->behalf.policy) {
 		if (n->measure)
 			measure(n, notif);
 		sl_view_calls_notify(n->view, listener, notif);
@@ -201,6 +201,8 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	}
 	if (notif->data.nr == __NR_shmget)
 		sl_segment_makers_add(&n->makers, sl_tracee_tgid((pid_t)notif->pid));
+	if (n->view && sl_view_calls_notify(n->view, listener, notif))
+		return;
 	switch (route(n, notif)) {
 	case ROUTE_CONTINUE:
 		sl_notif_continue(listener, notif->id);

@@ -130,7 +130,7 @@ static int start_command(struct sl_run *run, const struct sl_filter *filter, boo
 	run->child.listener = listener;
 	run->child.listener_fd = -EBADF;
 	run->child.step = run->child.error = 0;
-	if (listener && run->options->observer) {
+	if (listener && (run->options->observer || run->options->upper)) {
 		r = sl_notifier_start(&run->notifier, run->err);
 		if (r < 0)
 			return r;
@@ -172,9 +172,14 @@ static int set_up_view(struct sl_run *run)
 
 	if (!options->upper)
 		return 0;
+	if (options->policy) {
+		r = sl_view_rules(options->ruleset_fd, options->policy, options->upper, options->disabled, run->err);
+		if (r < 0)
+			return r;
+	}
 	if (options->view)
 		view = SL_TAKE_PTR(*options->view);
-	r = sl_view_calls_new(options->upper, options->tmp_dir, view, options->observer,
+	r = sl_view_calls_new(options->upper, options->tmp_dir, view, options->policy ? NULL : options->observer,
 			      &run->notifier.behalf, &run->notifier.view, run->err);
 	if (r == 0) {
 		run->notifier.view->substitute = &run->notifier.substitute;
@@ -326,6 +331,11 @@ static void run_command(struct sl_run *run)
 		if (options->observer) {
 			sl_error_set(run->err, EBUSY,
 				     "cannot observe here: an outer sandbox watches this process already");
+			return;
+		}
+		if (options->upper) {
+			sl_error_set(run->err, EBUSY,
+				     "cannot keep changes apart here: an outer sandbox watches this process already");
 			return;
 		}
 		if (run->command->processes > 0) {

@@ -51,7 +51,8 @@ struct sl_sandbox_options {
 	double timeout_s;	/* 0: none */
 	int status_fd;		/* JSON lines of start and end are written here; -EBADF: none */
 	const char *tmp_dir;	/* private temporary directory to remove at the end, or NULL */
-	const char *upper;	/* learn: every change goes to this directory, which is removed at the end; NULL: in place */
+	const char *upper;	/* learn: every change goes to this directory; run: every change in policy->view. It is removed
+				 * at the end. NULL: there is no view */
 	struct sl_view **view;	/* with upper: where a view that a run before has left is taken from, or NULL */
 	bool keep_view;		/* leave it there for the next run, and upper as it is: both are the caller's then */
 	bool measure;		/* learn: what is used at the most, for outcome.peaks */

@@ -128,6 +128,8 @@ static int change_place(struct sl_view_call *c, const struct sl_change *change, 
 {
 	int r;
 
+	if (c->v->policy && !p->moved && (p->kind != SL_PLACE_VIEW || sl_place_area(c->v, p) == SL_AREA_REAL))
+		return SL_VIEW_CONTINUE;
 	if (p->kind == SL_PLACE_PROC)
 		return -EPERM; /* as the kernel says of most entries */
 	if (p->kind == SL_PLACE_OPEN)
@@ -136,8 +138,10 @@ static int change_place(struct sl_view_call *c, const struct sl_change *change, 
 	if (r < 0)
 		return r;
 	switch (sl_place_area(c->v, p)) {
-	case SL_AREA_TMP:
-		r = sl_vnode_lower_fd(p->walk.node);
+	case SL_AREA_REAL:
+		r = sl_view_may(c, p, SL_RIGHT_WRITE);
+		if (r == 0)
+			r = sl_vnode_lower_fd(p->walk.node);
 		return r < 0 ? r : change_for_real(c, r, change, true);
 	case SL_AREA_PSEUDO:
 		return -EACCES;
@@ -145,6 +149,8 @@ static int change_place(struct sl_view_call *c, const struct sl_change *change, 
 		break;
 	}
 	r = sl_view_call_begin(c, false);
+	if (r == 0)
+		r = sl_view_may(c, p, SL_RIGHT_WRITE);
 	if (r < 0)
 		return r;
 	c->existing_changed = true;

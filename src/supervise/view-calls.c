@@ -145,6 +145,20 @@ static int classify(struct sl_view_call *c)
 	return 0;
 }
 
+const struct sl_creds *sl_view_other_caller(const struct sl_view_call *c)
+{
+	if (c->v->observer)
+		return sl_observer_caller(c->v->observer);
+	return c->other ? &c->creds : NULL;
+}
+
+static bool same_identity(const struct sl_creds *a, const struct sl_creds *b)
+{
+	return a->uid == b->uid && a->euid == b->euid && a->fsuid == b->fsuid && a->gid == b->gid && a->egid == b->egid &&
+	       a->fsgid == b->fsgid && a->cap_effective == b->cap_effective && a->group_count == b->group_count &&
+	       memcmp(a->groups, b->groups, (size_t)a->group_count * sizeof(a->groups[0])) == 0;
+}
+
 /* Who asks is who c->creds says. */
 static void use_identity(struct sl_view_call *c)
 {
@@ -161,15 +175,23 @@ static void use_identity(struct sl_view_call *c)
 static int read_identity(struct sl_view_call *c)
 {
 	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
+	int r;
 
 	if (c->identified)
 		return 0;
-	if (!other) {
-		c->view_creds = c->v->own;
-		return 0;
+	if (!c->v->observer && !c->v->one_identity) {
+		r = sl_tracee_creds(c->tid, &c->creds);
+		if (r < 0)
+			return r == -ESRCH ? r : -EACCES;
+		c->other = !same_identity(&c->creds, c->v->own_creds);
+	} else if (other) {
+		c->creds = *other;
+		c->other = true;
 	}
-	c->creds = *other;
-	use_identity(c);
+	if (c->other)
+		use_identity(c);
+	else
+		c->view_creds = c->v->own;
 	return 0;
 }
 
@@ -220,8 +242,8 @@ static int perform(struct sl_view_call *c)
 	if (handler && (!sl_view_is_untouched(c->v) || c->changes || c->op == SL_OP_GETDENTS ||
 			(c->v->observer && sl_observer_met_fifo(c->v->observer))))
 		return handler(c);
-	/* What changes something and is not governed by Landlock may never be continued. */
-	return sl_op_is_attribute(c->op) ? -EPERM : SL_VIEW_CONTINUE;
+	/* What changes something and is not governed by Landlock may never be continued; under a policy it is not. */
+	return !c->v->policy && sl_op_is_attribute(c->op) ? -EPERM : SL_VIEW_CONTINUE;
 }
 
 static void answer(struct sl_view_call *c, int r)
@@ -288,10 +310,19 @@ int sl_view_call_start(struct sl_view_call *c, struct sl_view_calls *v, int list
 	if (r < 0)
 		return r == -ESRCH ? r : -EACCES;
 	use_identity(c);
+	c->other = true;
 	return sl_view_call_ctx(c, false);
 }
 
-void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n)
+/* What the view has no part in. */
+static bool is_foreign(const struct sl_view_calls *v, const struct sl_call *row, const struct seccomp_notif *n)
+{
+	enum sl_op op = row ? sl_call_op(row, (const uint64_t *)n->data.args) : SL_OP_NONE;
+
+	return v->policy && ((size_t)op >= SL_ARRAY_LEN(handlers) || !handlers[op]);
+}
+
+bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n)
 {
 	static struct sl_view_call call; /* too large for a stack; there is one at a time */
 	struct sl_view_call *c = &call;
@@ -303,8 +334,10 @@ void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	c->n = n;
 	c->row = sl_call_by_nr(n->data.nr);
 	c->tid = (pid_t)n->pid;
-	c->has_path[0] = c->has_path[1] = c->ctx_ready = c->identified = c->changes = c->existing_changed =
-	    false;
+	if (is_foreign(v, c->row, n))
+		return false;
+	c->has_path[0] = c->has_path[1] = c->ctx_ready = c->identified = c->other = c->changes =
+	    c->existing_changed = false;
 	c->reply_fd = -EBADF;
 	c->reply_cloexec = 0;
 	v->call = c;
@@ -323,6 +356,9 @@ void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	}
 	/* What was read of the caller was the caller's only if it still waits. */
 	sl_view_call_settle(c, r);
-	answer(c, r);
 	v->call = NULL;
+	if (v->policy && r == SL_VIEW_CONTINUE)
+		return false;
+	answer(c, r);
+	return true;
 }

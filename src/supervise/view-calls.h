@@ -28,6 +28,7 @@
 #include "view/walk.h"
 
 #define SL_VIEW_PROGRAMS 128
+#define SL_VIEW_SHELF	 "run" /* in the upper: links by which programs are executed */
 
 /* A directory that is being listed from the view. */
 struct sl_view_listing {
@@ -61,6 +62,8 @@ struct sl_view_calls {
 	char *tmp_dir;		      /* canonical, or NULL: what is below it stays real */
 	struct sl_observer *observer; /* or NULL */
 	const struct sl_behalf *behalf;
+	const struct sl_policy *policy; /* run: what the command may do; NULL while learning */
+	bool one_identity;		/* its processes cannot become anybody else than we are */
 	struct sl_substitute_host *substitute; /* the notifier's */
 	struct sl_view_creds own;	       /* of this thread, for callers like us */
 	struct sl_creds *own_creds;
@@ -70,7 +73,8 @@ struct sl_view_calls {
 	/* Files without a name that a link call may still give one, and the directories being listed. */
 	struct sl_view_unnamed {
 		struct sl_view_file *file;
-		char *path; /* "/dir/#7": where it was made */
+		char *path;	 /* "/dir/#7": where it was made */
+		uint32_t rights; /* of the profile, there */
 	} * unnamed;
 	size_t unnamed_len;
 	/* Opens of FIFOs that wait for their peer (view-fifo.c). */
@@ -110,7 +114,8 @@ struct sl_view_call {
 	pid_t tid;
 	bool has_path[2];
 	char path[2][PATH_MAX]; /* the path arguments, copied once */
-	struct sl_creds creds;	/* of a caller that is not like us */
+	struct sl_creds creds;	/* of a caller that is not like us: other */
+	bool other;
 	struct sl_view_creds view_creds;
 	struct sl_view_ctx ctx; /* set up by sl_view_call_ctx() */
 	bool identified;	/* view_creds are of creds already */
@@ -154,7 +159,7 @@ void sl_place_release(struct sl_place *p);
 /* What a place of kind VIEW is part of. */
 enum sl_area {
 	SL_AREA_VIEW,	/* goes through the view */
-	SL_AREA_TMP,	/* below the private temporary directory: stays real */
+	SL_AREA_REAL,	/* stays real: below the private temporary directory; of a run, outside of the view's directory */
 	SL_AREA_PSEUDO, /* sysfs, control groups and their like: readable only */
 };
 enum sl_area sl_place_area(const struct sl_view_calls *v, const struct sl_place *p);
@@ -167,12 +172,19 @@ bool sl_place_is_device(const struct sl_place *p);
 /* May a command use this character device while learning? Those that keep nothing. */
 bool sl_view_device_is_safe(dev_t rdev);
 
-/* Make the upper directory (see doc/architecture.md: which place is chosen): its canonical path, malloc'd. */
-int sl_view_upper_make(char **ret_path, struct sl_error *err);
+/* Make the upper directory, in the directory storage or (NULL) where doc/architecture.md says: its canonical path,
+ * malloc'd. */
+int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *err);
 
 /* The Landlock ruleset of a command on a view: everything readable and executable, nothing writable but
  * character devices, terminals and tmp_dir (or NULL). A descriptor, or -errno with err set. */
 int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err);
+
+/* What the ruleset of a policy with a view needs besides: executing what the supervisor puts in the upper's shelf,
+ * using the devices of the view's directory that keep nothing, as far as the policy grants them. 0 or -errno with
+ * err set. */
+int sl_view_rules(int ruleset_fd, const struct sl_policy *policy, const char *upper, uint64_t disabled,
+		  struct sl_error *err);
 
 /* A view of the whole tree with the upper at that path: the given one, of an earlier run with that upper,
  * which becomes theirs, or a new one (NULL). The other strings are copied; observer and behalf stay the
@@ -184,8 +196,9 @@ void sl_view_calls_free(struct sl_view_calls *v); /* NULL is accepted. Removes w
 
 /* ---- the router (view-calls.c) ---- */
 
-/* Answer one notification. Never leaves it without an answer. */
-void sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n);
+/* Answer one notification. While learning it never leaves it without an answer. Under a policy it returns false for
+ * what is not the view's to answer: that goes the way of a run without a view. */
+bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct seccomp_notif *n);
 
 /* Has the view no change at all? */
 static inline bool sl_view_is_untouched(const struct sl_view_calls *v)
@@ -208,6 +221,9 @@ int sl_view_call_path(struct sl_view_call *c, int which);
 /* The context of the caller: root, identity, umask (read only where with_umask). 0 or -errno. */
 int sl_view_call_ctx(struct sl_view_call *c, bool with_umask);
 
+/* The caller's identity where it is not ours, else NULL. After sl_view_call_ctx(). */
+const struct sl_creds *sl_view_other_caller(const struct sl_view_call *c);
+
 /* The flags argument of a call; 0 where it has none. */
 static inline unsigned int sl_view_flags_arg(const struct sl_view_call *c)
 {
@@ -226,6 +242,34 @@ void sl_view_call_settle(struct sl_view_call *c, int r);
 static inline bool sl_place_differs(const struct sl_place *p)
 {
 	return p->moved || p->changed;
+}
+
+/* ---- what the profile grants (view-policy.c) ---- */
+
+/* May the caller use the rights (SL_RIGHT_*) on the object of a place, which is one of the view? 0 or -EACCES; always 0
+ * while learning, as the others. */
+int sl_view_may(const struct sl_view_call *c, const struct sl_place *p, uint32_t rights);
+
+/* The same of the directory in which the place's name is, about that name. */
+int sl_view_may_name(const struct sl_view_call *c, const struct sl_place *p, uint32_t rights);
+
+/* A name may be moved, another linked: both looked up. Also -EXDEV, where rights would be gained. */
+int sl_view_may_rename(const struct sl_view_call *c, const struct sl_place *from, const struct sl_place *to,
+		       bool exchange);
+int sl_view_may_link(const struct sl_view_call *c, const struct sl_place *from, const struct sl_place *to);
+
+/* The rights on what is in a directory and has no rule of its own. */
+uint32_t sl_view_rights_in(const struct sl_view_calls *v, const struct sl_vnode *dir);
+
+/* The call is about something that stays real, but its caller would not find it: make it call with the real path.
+ * Landlock judges. second: of a call with two paths, else NULL. As a handler. */
+int sl_view_call_there(const struct sl_view_call *c, const struct sl_place *first, const struct sl_place *second);
+
+/* Is it to be done so? Not while learning. */
+static inline bool sl_view_is_there(const struct sl_view_calls *v, const struct sl_place *p)
+{
+	return v->policy && p->moved &&
+	       (p->kind == SL_PLACE_PROC || (p->kind == SL_PLACE_VIEW && sl_place_area(v, p) == SL_AREA_REAL));
 }
 
 /* ---- where things are (view-place.c) ---- */

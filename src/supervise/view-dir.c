@@ -171,6 +171,8 @@ static int64_t offset_of(pid_t tid, int fd)
 	SL_CLOSE int info = -EBADF;
 	ssize_t n;
 
+	if (sl_fd_flags(tid, fd) & O_PATH) /* also of an error */
+		return -EBADF;
 	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", (int)tid, fd);
 	info = open(name, O_RDONLY | O_CLOEXEC);
 	n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
@@ -184,7 +186,7 @@ static int list(struct sl_view_call *c, const struct sl_place *p, int fd)
 {
 	SL_CLOSE int own = sl_fd_take(c->tid, fd); /* where it may not be taken the position is kept here */
 	struct sl_view_listing *l = find_listing(c->v, p->walk.node, c->tid, fd);
-	int64_t offset = own >= 0 ? lseek(own, 0, SEEK_CUR) : offset_of(c->tid, fd);
+	int64_t offset = own >= 0 ? lseek(own, 0, SEEK_CUR) : offset_of(c->tid, fd); /* of O_PATH -EBADF */
 	uint64_t pos, begun;
 	int r;
 

@@ -38,7 +38,6 @@
 #define HEAD_MAX      (3 * (LEVELS + 1))
 #define ARGUMENTS_MAX (1u << 20)
 #define ARGUMENTS_ONE 512   /* pointers that are read at once */
-#define SHELF	      "run" /* in the upper: symbolic links by which programs are executed */
 
 /* What the caller is to execute. */
 struct exec {
@@ -78,6 +77,7 @@ static int real_path(const struct sl_place *p, char **ret)
 static int check_program(struct exec *x, const struct sl_place *p)
 {
 	struct sl_vnode *n = p->walk.node;
+	int r;
 
 	x->differs |= !sl_place_is_native(x->c, p);
 	if (p->kind != SL_PLACE_VIEW)
@@ -86,7 +86,8 @@ static int check_program(struct exec *x, const struct sl_place *p)
 		return -ELOOP;
 	if (!S_ISREG(n->mode))
 		return -EACCES;
-	return sl_vperm(&x->c->ctx, n, X_OK);
+	r = sl_vperm(&x->c->ctx, n, X_OK);
+	return r < 0 ? r : sl_view_may(x->c, p, SL_RIGHT_EXEC | SL_RIGHT_READ);
 }
 
 /* The arguments of a script's interpreter, as load_script() pushes them before argv[1]. */
@@ -102,6 +103,22 @@ static void put_head(struct exec *x, const struct sl_script *script, const char 
 	if (add == 3)
 		x->head[1] = sl_xstrdup(script->argument);
 	x->head[add - 1] = sl_xstrdup(name);
+}
+
+/* The directory in the upper that is in the way of what is executed, made where it is not there. NULL with errno. */
+static char *shelf_of(const struct sl_view_calls *v)
+{
+	SL_FREE char *shelf = sl_xasprintf("%s/" SL_VIEW_SHELF, v->upper);
+
+	return mkdir(shelf, 0711) < 0 && errno != EEXIST ? NULL : SL_TAKE_PTR(shelf);
+}
+
+static int copy_elf(const struct sl_view_calls *v, int fd, const struct sl_elf_asks *asks, const char *interpreter,
+		    char **ret_path)
+{
+	SL_FREE char *shelf = shelf_of(v);
+
+	return shelf ? sl_elf_copy(fd, asks, shelf, interpreter, ret_path) : -errno;
 }
 
 /* A program that asks for an ELF interpreter: is it the one of the view? */
@@ -129,7 +146,7 @@ static int check_elf(struct exec *x, int fd)
 	}
 	r = real_path(&p, &real);
 	if (r == 0)
-		r = sl_elf_copy(fd, &asks, x->c->v->upper, real, &copy);
+		r = copy_elf(x->c->v, fd, &asks, real, &copy);
 	if (r == 0) {
 		free(x->program);
 		x->program = copy;
@@ -276,17 +293,17 @@ static void lay_out(const struct exec *x, const struct arguments *argv, const ch
  * NULL, with errno. */
 static char *choose_path(const struct exec *x, bool *ret_link)
 {
-	const char *name = sl_path_basename(x->filename), *upper = x->c->v->upper;
+	const char *name = sl_path_basename(x->filename);
 	SL_FREE char *path = sl_xstrdup(x->program);
 	size_t want = strlen(x->filename), pad;
 
 	*ret_link = *name && strcmp(sl_path_basename(x->program), name) != 0;
 	if (*ret_link) {
-		SL_FREE char *dir = sl_xasprintf("%s/" SHELF, upper);
+		SL_FREE char *dir = shelf_of(x->c->v);
 
 		free(path);
-		path = sl_xasprintf("%s/%s", dir, name);
-		if (mkdir(dir, 0711) < 0 && errno != EEXIST)
+		path = sl_xasprintf("%s/%s", dir ? dir : "", name);
+		if (!dir)
 			return NULL;
 		unlink(path);
 		if (symlink(x->program, path) < 0)
@@ -307,7 +324,7 @@ static char *choose_path(const struct exec *x, bool *ret_link)
 
 static void remove_link(const struct exec *x)
 {
-	SL_FREE char *path = sl_xasprintf("%s/" SHELF "/%s", x->c->v->upper, sl_path_basename(x->filename));
+	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF "/%s", x->c->v->upper, sl_path_basename(x->filename));
 
 	unlink(path);
 }
@@ -384,14 +401,46 @@ static int execute_by(const struct exec *x, const struct arguments *argv, const 
 	return result == 0 ? SL_VIEW_ANSWERED : (int)result;
 }
 
-static int execute(const struct exec *x)
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Of a run: objects of the upper are nobody's to execute, what is on the shelf is. An object that may be executed goes
+ * there under the name that the program is to have, in a directory of its own number, by which it is told from then on
+ * (view-place.c). It stays: the program may be asked for again, through /proc/self/exe. */
+static int put_on_shelf(struct exec *x)
+{
+	const char *object = x->c->v->policy ? sl_path_basename(x->program) : "", *name = sl_path_basename(x->filename);
+	SL_FREE char *shelf = NULL, *dir = NULL, *path = NULL;
+
+	if (!x->c->v->policy || !sl_path_within(x->program, sl_view_upper_path(x->c->v->view)))
+		return 0;
+	shelf = shelf_of(x->c->v);
+	if (!shelf)
+		return -errno;
+	dir = sl_xasprintf("%s/.%s", shelf, object);
+	path = sl_xasprintf("%s/%s", dir, *name ? name : object);
+	if (mkdir(dir, 0711) < 0 && errno != EEXIST)
+		return -errno;
+	if (link(x->program, path) < 0 && (errno != EEXIST || !same_file(x->program, path)))
+		return -errno;
+	free(x->program);
+	x->program = SL_TAKE_PTR(path);
+	return 0;
+}
+
+static int execute(struct exec *x)
 {
 	SL_FREE char *path = NULL;
 	struct arguments argv = {0};
 	bool link = false;
 	int r = 0;
 
-	if (x->head_len)
+	r = put_on_shelf(x);
+	if (r == 0 && x->head_len)
 		r = read_arguments(x->c, x->c->n->data.args[x->c->row->path_arg + 1], &argv);
 	if (r == 0) {
 		path = choose_path(x, &link);

@@ -228,6 +228,8 @@ static int open_reader(struct sl_view_call *c, struct sl_view_file *f)
 int sl_view_open_fifo(struct sl_view_call *c, const struct sl_place *p)
 {
 	static const int wanted[] = {R_OK, W_OK, R_OK | W_OK, R_OK | W_OK};
+	static const uint32_t rights[] = {SL_RIGHT_READ, SL_RIGHT_WRITE, SL_RIGHT_READ | SL_RIGHT_WRITE,
+					  SL_RIGHT_READ | SL_RIGHT_WRITE};
 	struct sl_view_file at = sl_view_at(p->walk.node);
 	int access = c->open_flags & O_ACCMODE, r, fd;
 
@@ -240,6 +242,8 @@ int sl_view_open_fifo(struct sl_view_call *c, const struct sl_place *p)
 		r = sl_vperm(&c->ctx, p->walk.node, wanted[access]);
 	if (r == 0 && c->open_flags & O_CREAT && p->walk.dir)
 		r = sl_vperm_sticky_create(&c->ctx, p->walk.dir, p->walk.node);
+	if (r == 0)
+		r = sl_view_may(c, p, rights[access]);
 	if (r < 0)
 		return r;
 	if (access == O_RDONLY)

@@ -41,7 +41,7 @@ static bool may_read(const struct sl_view_call *c, pid_t pid)
 {
 	if (sl_tracee_tgid(pid) == sl_tracee_tgid(c->tid))
 		return true;
-	return !(c->v->observer && sl_observer_caller(c->v->observer)) &&
+	return !sl_view_other_caller(c) &&
 	       sl_behalf_is_inside(c->v->behalf, pid);
 }
 

@@ -41,21 +41,38 @@ static int find_name(struct sl_view_call *c, int which, struct sl_place *p)
 
 	if (r < 0)
 		return r;
+	if (sl_view_is_there(c->v, p))
+		return SL_VIEW_CONTINUE;
 	if (p->kind != SL_PLACE_VIEW)
 		return p->moved ? -EACCES : SL_VIEW_CONTINUE;
-	if (sl_place_area(c->v, p) == SL_AREA_TMP)
+	if (sl_place_area(c->v, p) == SL_AREA_REAL)
 		return p->moved ? -EACCES : SL_VIEW_CONTINUE;
 	return 0;
 }
 
-/* The same for a call about one name, which may be made then: *ret_at is the directory of the name. */
-static int begin_name(struct sl_view_call *c, int which, bool with_umask, struct sl_place *p,
+/* Of a run: look the name up, because what is there decides what is asked of the profile. */
+static int look_up(struct sl_view_call *c, struct sl_place *p)
+{
+	int r = c->v->policy && p->walk.last == SL_VWALK_NORM ? sl_view_look_up_last(c, p) : 0;
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The same for a call about one name, which may be made then if the profile grants the right: *ret_at is the directory
+ * of the name. A name that is there cannot be made, one that is not cannot be removed: the view says so. */
+static int begin_name(struct sl_view_call *c, int which, uint32_t right, struct sl_place *p,
 		      struct sl_view_file *ret_at)
 {
 	int r = find_name(c, which, p);
 
+	if (r == SL_VIEW_CONTINUE && sl_view_is_there(c->v, p))
+		return sl_view_call_there(c, p, NULL);
 	if (r == 0)
-		r = sl_view_call_begin(c, with_umask);
+		r = sl_view_call_begin(c, right == SL_RIGHT_CREATE);
+	if (r == 0)
+		r = look_up(c, p);
+	if (r == 0 && !p->walk.node == (right == SL_RIGHT_CREATE))
+		r = sl_view_may_name(c, p, right);
 	if (r == 0)
 		*ret_at = dir_of(c, p);
 	return r;
@@ -71,7 +88,7 @@ int sl_view_do_mkdir(struct sl_view_call *c)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	char last[LAST_SIZE];
 	struct sl_view_file at;
-	int r = begin_name(c, 0, true, &p, &at);
+	int r = begin_name(c, 0, SL_RIGHT_CREATE, &p, &at);
 
 	return r < 0 ? r : sl_view_mkdirat(&c->ctx, &at, sl_view_last(&p.walk, last), mode_arg(c));
 }
@@ -81,7 +98,7 @@ int sl_view_do_mknod(struct sl_view_call *c)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	char last[LAST_SIZE];
 	struct sl_view_file at;
-	int r = begin_name(c, 0, true, &p, &at);
+	int r = begin_name(c, 0, SL_RIGHT_CREATE, &p, &at);
 
 	return r < 0 ? r : sl_view_mknodat(&c->ctx, &at, sl_view_last(&p.walk, last), mode_arg(c));
 }
@@ -92,7 +109,7 @@ int sl_view_do_symlink(struct sl_view_call *c)
 	char last[LAST_SIZE], target[PATH_MAX];
 	struct sl_view_file at;
 	ssize_t len = sl_tracee_read_string(c->tid, c->n->data.args[0], target, sizeof(target));
-	int r = len < 0 ? (int)len : begin_name(c, 1, true, &p, &at);
+	int r = len < 0 ? (int)len : begin_name(c, 1, SL_RIGHT_CREATE, &p, &at);
 
 	return r < 0 ? r : sl_view_symlinkat(&c->ctx, target, &at, sl_view_last(&p.walk, last));
 }
@@ -103,7 +120,7 @@ int sl_view_do_unlink(struct sl_view_call *c)
 	int flags = c->op == SL_OP_RMDIR ? AT_REMOVEDIR : (int)sl_view_flags_arg(c);
 	char last[LAST_SIZE];
 	struct sl_view_file at;
-	int r = flags & ~AT_REMOVEDIR ? -EINVAL : begin_name(c, 0, false, &p, &at);
+	int r = flags & ~AT_REMOVEDIR ? -EINVAL : begin_name(c, 0, SL_RIGHT_DELETE, &p, &at);
 
 	return r < 0 ? r : sl_view_unlinkat(&c->ctx, &at, sl_view_last(&p.walk, last), flags);
 }
@@ -124,8 +141,15 @@ int sl_view_do_rename(struct sl_view_call *c)
 	if (r != r2)
 		return -EXDEV;
 	if (r == SL_VIEW_CONTINUE)
-		return r;
+		return sl_view_is_there(c->v, &from) || sl_view_is_there(c->v, &to) ? sl_view_call_there(c, &from, &to)
+										    : r;
 	r = sl_view_call_begin(c, false);
+	if (r == 0)
+		r = look_up(c, &from);
+	if (r == 0)
+		r = look_up(c, &to);
+	if (r == 0)
+		r = sl_view_may_rename(c, &from, &to, sl_view_flags_arg(c) & RENAME_EXCHANGE);
 	if (r < 0)
 		return r;
 	from_at = dir_of(c, &from);
@@ -138,7 +162,7 @@ int sl_view_do_rename(struct sl_view_call *c)
 /* Is the object one that stays real? */
 static bool is_real(const struct sl_view_call *c, const struct sl_place *p)
 {
-	return p->kind != SL_PLACE_VIEW || sl_place_area(c->v, p) == SL_AREA_TMP;
+	return p->kind != SL_PLACE_VIEW || sl_place_area(c->v, p) == SL_AREA_REAL;
 }
 
 int sl_view_do_link(struct sl_view_call *c)
@@ -163,11 +187,17 @@ int sl_view_do_link(struct sl_view_call *c)
 		return r2;
 	if (from.kind == SL_PLACE_OPEN && from.moved && r2 != SL_VIEW_CONTINUE)
 		return -ENOENT; /* it has no name any more */
-	if (is_real(c, &from) != (r2 == SL_VIEW_CONTINUE) || (r2 == SL_VIEW_CONTINUE && from.moved))
+	if (is_real(c, &from) != (r2 == SL_VIEW_CONTINUE))
 		return -EXDEV;
+	if (r2 == SL_VIEW_CONTINUE && (sl_view_is_there(c->v, &from) || sl_view_is_there(c->v, &to)))
+		return sl_view_call_there(c, &from, &to);
 	if (r2 == SL_VIEW_CONTINUE)
-		return r2;
+		return from.moved ? -EXDEV : r2;
 	r = sl_view_call_begin(c, false);
+	if (r == 0)
+		r = look_up(c, &to);
+	if (r == 0)
+		r = sl_view_may_link(c, &from, &to);
 	if (r < 0)
 		return r;
 	from_at = sl_view_at(from.walk.node);

@@ -33,7 +33,7 @@ static int send_fd(struct sl_view_call *c, int fd)
  * FIFO without a peer, a serial line without a carrier. */
 static int reopen_as_caller(struct sl_view_call *c, int fd, int flags)
 {
-	const struct sl_creds *other = c->v->observer ? sl_observer_caller(c->v->observer) : NULL;
+	const struct sl_creds *other = sl_view_other_caller(c);
 	struct sl_identity *saved = NULL;
 	char link[SL_VSTORE_PROC];
 	int r;
@@ -92,7 +92,7 @@ static int open_proc(struct sl_view_call *c, const struct sl_place *p)
 {
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
 	struct sl_resolve_opts opts = {.flags = c->open_flags & O_NOFOLLOW ? SL_RESOLVE_NOFOLLOW : 0,
-				       .creds = c->v->observer ? sl_observer_caller(c->v->observer) : NULL};
+				       .creds = sl_view_other_caller(c)};
 	struct stat st;
 	int r;
 
@@ -115,6 +115,39 @@ static int open_proc(struct sl_view_call *c, const struct sl_place *p)
 	return r < 0 ? r : send_fd(c, reopen_as_caller(c, at.fd, c->open_flags & ~O_TRUNC));
 }
 
+/* The rights that opening what is there takes. */
+static uint32_t rights_to_open(const struct sl_view_call *c)
+{
+	static const uint32_t rights[] = {SL_RIGHT_READ, SL_RIGHT_WRITE, SL_RIGHT_READ | SL_RIGHT_WRITE,
+					  SL_RIGHT_READ | SL_RIGHT_WRITE};
+
+	if (c->open_flags & O_PATH)
+		return 0;
+	return rights[c->open_flags & O_ACCMODE] | (c->open_flags & O_TRUNC ? SL_RIGHT_WRITE : 0);
+}
+
+/* The same for what is made: in a directory. */
+static uint32_t rights_to_make(const struct sl_view_call *c)
+{
+	return SL_RIGHT_CREATE | (rights_to_open(c) & SL_RIGHT_READ);
+}
+
+/* Of a run: a file of the upper that has no name and no node any more. Who has it open may open it anew as far as that
+ * descriptor goes, which is looked at after it was taken. */
+static int reopen_nameless(struct sl_view_call *c, const struct sl_place *p)
+{
+	static const uint32_t rights[] = {SL_RIGHT_READ, SL_RIGHT_WRITE, SL_RIGHT_READ | SL_RIGHT_WRITE, 0};
+	SL_CLOSE int fd = p->via_fd ? sl_fd_take(c->tid, p->fd) : -EBADF;
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+	char real[PATH_MAX];
+
+	if (flags < 0 || flags & O_PATH || rights_to_open(c) & ~rights[flags & O_ACCMODE] ||
+	    sl_fd_path(fd, real, sizeof(real)) < 0 || !sl_path_within(real, c->v->upper) ||
+	    sl_view_call_begin(c, false) < 0)
+		return -EACCES;
+	return send_fd(c, reopen_as_caller(c, fd, c->open_flags));
+}
+
 /* What only a descriptor leads to. The kernel judges it; but a file of the upper without a name is closed to
  * the caller for writing, and is nobody else's. */
 static int open_unmapped(struct sl_view_call *c, const struct sl_place *p)
@@ -125,6 +158,8 @@ static int open_unmapped(struct sl_view_call *c, const struct sl_place *p)
 
 	if (!p->moved)
 		return SL_VIEW_CONTINUE;
+	if (c->v->policy)
+		return reopen_nameless(c, p);
 	fd = open(p->text, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -164,6 +199,8 @@ static int open_device(struct sl_view_call *c, const struct sl_place *p)
 		return -EEXIST;
 	if (!p->moved)
 		return SL_VIEW_CONTINUE;
+	if (c->v->policy)
+		return sl_view_call_there(c, p, NULL);
 	/* Behind a link that the command made. The caller's terminal is not ours to open. */
 	if (!sl_view_device_is_safe(n->rdev) || n->rdev == makedev(5, 0))
 		return -ENXIO;
@@ -230,6 +267,9 @@ static int open_dir(struct sl_view_call *c, const struct sl_place *p)
 		return r;
 	if (!p->moved && n->lower)
 		return SL_VIEW_CONTINUE;
+	r = c->open_flags & O_PATH ? 0 : sl_view_may(c, p, SL_RIGHT_LIST);
+	if (r < 0)
+		return r;
 	if (!n->lower) {
 		fd = openat(c->v->view->store.fd, sl_vstore_name(n->obj, name), flags | O_NOFOLLOW);
 	} else {
@@ -283,7 +323,9 @@ static int open_reference(struct sl_view_call *c, const struct sl_place *p)
 	r = p->walk.node->standin ? -EPERM : open_reference_there(c, p->walk.node);
 	if (r != -EPERM)
 		return r;
-	return S_ISCHR(mode) || S_ISBLK(mode) ? -EACCES : send_fd(c, reopen_as_caller(c, fd, O_RDONLY | O_NONBLOCK));
+	if (S_ISCHR(mode) || S_ISBLK(mode) || sl_view_may(c, p, S_ISDIR(mode) ? SL_RIGHT_LIST : SL_RIGHT_READ) < 0)
+		return -EACCES;
+	return send_fd(c, reopen_as_caller(c, fd, O_RDONLY | O_NONBLOCK));
 }
 
 /* Has nobody but us the file open? */
@@ -326,6 +368,7 @@ static void keep_unnamed(struct sl_view_calls *v, struct sl_view_file *f, struct
 	v->unnamed[v->unnamed_len++] = (struct sl_view_unnamed){
 	    .file = f,
 	    .path = sl_xasprintf("%s/#%llu", strcmp(path, "/") ? path : "", (unsigned long long)f->node->ino),
+	    .rights = sl_view_rights_in(v, dir),
 	};
 }
 
@@ -352,6 +395,16 @@ static int open_file(struct sl_view_call *c, const struct sl_place *p, struct sl
 	return sl_view_reopen(&c->ctx, &at, flags & ~O_CREAT, ret);
 }
 
+/* Does the profile grant it? */
+static int may_open(const struct sl_view_call *c, const struct sl_place *p)
+{
+	if (c->open_flags & TMPFILE_BIT)
+		return sl_view_may(c, p, rights_to_make(c));
+	if (p->walk.node)
+		return S_ISLNK(p->walk.node->mode) ? 0 : sl_view_may(c, p, rights_to_open(c)); /* ELOOP */
+	return sl_view_may_name(c, p, rights_to_make(c));
+}
+
 static int open_on_view(struct sl_view_call *c, const struct sl_place *p)
 {
 	struct sl_vnode *there = p->walk.node;
@@ -359,6 +412,8 @@ static int open_on_view(struct sl_view_call *c, const struct sl_place *p)
 	struct sl_view_file *f;
 	int r = sl_view_call_begin(c, c->open_flags & (O_CREAT | TMPFILE_BIT)), fd;
 
+	if (r == 0 && !(there && (c->open_flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)))
+		r = may_open(c, p);
 	if (r < 0)
 		return r;
 	r = open_file(c, p, &f);
@@ -379,11 +434,13 @@ static int open_place(struct sl_view_call *c, const struct sl_place *p)
 	const struct sl_vnode *n = p->walk.node;
 	int r;
 
+	if (sl_view_is_there(c->v, p))
+		return sl_view_call_there(c, p, NULL);
 	if (p->kind == SL_PLACE_PROC)
-		return open_proc(c, p);
+		return c->v->policy ? SL_VIEW_CONTINUE : open_proc(c, p);
 	if (p->kind == SL_PLACE_OPEN)
 		return open_unmapped(c, p);
-	if (sl_place_area(c->v, p) == SL_AREA_TMP)
+	if (sl_place_area(c->v, p) == SL_AREA_REAL)
 		return open_in_tmp(c, p);
 	if (n && !(c->open_flags & O_PATH) && (S_ISCHR(n->mode) || S_ISBLK(n->mode)))
 		return open_device(c, p);
@@ -445,13 +502,17 @@ int sl_view_do_truncate(struct sl_view_call *c)
 	r = sl_view_locate_arg(c, 0, SL_VWALK_FOLLOW, &p);
 	if (r < 0)
 		return r;
+	if (sl_view_is_there(c->v, &p))
+		return sl_view_call_there(c, &p, NULL);
 	if (p.kind != SL_PLACE_VIEW)
-		return p.kind == SL_PLACE_PROC || p.moved ? -EACCES : SL_VIEW_CONTINUE;
-	if (sl_place_area(c->v, &p) == SL_AREA_TMP)
+		return (p.kind == SL_PLACE_PROC && !c->v->policy) || p.moved ? -EACCES : SL_VIEW_CONTINUE;
+	if (sl_place_area(c->v, &p) == SL_AREA_REAL)
 		return p.moved ? -EACCES : SL_VIEW_CONTINUE;
 	if (sl_place_area(c->v, &p) == SL_AREA_PSEUDO)
 		return -EACCES;
 	r = sl_view_call_begin(c, false);
+	if (r == 0)
+		r = sl_view_may(c, &p, SL_RIGHT_WRITE);
 	if (r < 0)
 		return r;
 	had = p.walk.node->obj;

@@ -21,6 +21,7 @@
 #include "supervise/view-calls.h"
 
 #define HOPS_MAX 40 /* links, as the kernel counts them */
+#define SHELF	 "/" SL_VIEW_SHELF "/."
 
 void sl_place_release(struct sl_place *p)
 {
@@ -37,18 +38,34 @@ void sl_view_forget_mapped(struct sl_view_calls *v)
 
 /* ---- descriptors ---- */
 
+/* Bytes before the number of an object in a path of the upper; 0: it is none. */
+static size_t prefix_length(const struct sl_view_calls *v, const char *path, bool *ret_on_shelf)
+{
+	const char *upper = sl_view_upper_path(v->view);
+	size_t len = strlen(upper);
+
+	*ret_on_shelf = false;
+	if (strncmp(path, upper, len) == 0 && path[len] == '/')
+		return len + 1;
+	len = strlen(v->upper);
+	if (strncmp(path, v->upper, len) != 0 || strncmp(path + len, SHELF, strlen(SHELF)) != 0)
+		return 0;
+	*ret_on_shelf = true;
+	return len + strlen(SHELF);
+}
+
 /* The number of an object of the upper, of "/…/upper/0000002a"; 0 for any other path. *ret_rest: what
  * follows. */
 static uint32_t object_number(const struct sl_view_calls *v, const char *path, const char **ret_rest)
 {
-	const char *upper = sl_view_upper_path(v->view);
-	size_t len = strlen(upper);
+	bool is_on_shelf;
+	size_t len = prefix_length(v, path, &is_on_shelf);
 	uint32_t number = 0;
 	int digits = 0;
 
-	if (strncmp(path, upper, len) != 0 || path[len] != '/')
+	if (!len)
 		return 0;
-	for (path += len + 1; digits < 8; digits++, path++) {
+	for (path += len; digits < 8; digits++, path++) {
 		const char *hex = "0123456789abcdef", *digit = *path ? strchr(hex, *path) : NULL;
 
 		if (!digit)
@@ -57,6 +74,8 @@ static uint32_t object_number(const struct sl_view_calls *v, const char *path, c
 	}
 	if (*path && *path != '/')
 		return 0;
+	if (is_on_shelf && *path) /* the name of a program, which is the object itself */
+		path += strlen(path);
 	*ret_rest = path;
 	return number;
 }
@@ -88,6 +107,18 @@ int sl_view_map(struct sl_view_calls *v, const char *real, struct sl_vnode **ret
 	return sl_vnode_at_lower(v->view, real + 1, ret);
 }
 
+/* A lower path has no leading slash. */
+static bool is_below(const char *lower, const char *dir)
+{
+	return !dir[1] || sl_path_within(lower, dir + 1);
+}
+
+static bool stays_real(const struct sl_view_calls *v, const struct sl_vnode *n)
+{
+	return n->lower && ((v->tmp_dir && is_below(n->lower, v->tmp_dir)) ||
+			    (v->policy && !is_below(n->lower, v->policy->view)));
+}
+
 /* The last one is remembered: a process asks for many names from one directory. */
 static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_vnode **ret)
 {
@@ -102,8 +133,7 @@ static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_v
 	if (r < 0 || !n)
 		return r < 0 ? r : -ENOENT;
 	/* What stays real may get another directory of the same path. */
-	if (sl_vnode_is_dir(n) && !n->procfs &&
-	    !(v->tmp_dir && sl_path_within(real, v->tmp_dir))) {
+	if (sl_vnode_is_dir(n) && !n->procfs && !stays_real(v, n)) {
 		sl_view_forget_mapped(v);
 		v->mapped = sl_vnode_use(n);
 		v->mapped_text = sl_xstrdup(real);
@@ -383,7 +413,8 @@ int sl_view_locate(struct sl_view_call *c, int at, const char *path, int walk_fl
 		sl_place_release(ret);
 	ret->moved |= l.moved;
 	if (r == 0 && ret->kind == SL_PLACE_VIEW && ret->walk.node)
-		ret->changed = is_changed(ret->walk.node);
+		ret->changed = is_changed(ret->walk.node) &&
+			       !(c->v->policy && sl_place_area(c->v, ret) == SL_AREA_REAL);
 	return r;
 }
 
@@ -436,11 +467,13 @@ enum sl_area sl_place_area(const struct sl_view_calls *v, const struct sl_place 
 {
 	struct sl_vnode *n = p->walk.dir ? p->walk.dir : p->walk.node;
 
+	/* The view's own directory is of the view, though its name is not. */
+	if (v->policy && p->walk.node && sl_vnode_is_dir(p->walk.node))
+		n = p->walk.node;
 	if (!n || !n->lower)
 		return SL_AREA_VIEW;
-	/* A lower path has no leading slash. */
-	if (v->tmp_dir && sl_path_within(n->lower, v->tmp_dir + 1))
-		return SL_AREA_TMP;
+	if (stays_real(v, n))
+		return SL_AREA_REAL;
 	return is_pseudo(n) ? SL_AREA_PSEUDO : SL_AREA_VIEW;
 }
 
@@ -481,7 +514,7 @@ bool sl_place_is_native(const struct sl_view_call *c, const struct sl_place *p)
 		return false;
 	if (sl_place_is_device(p))
 		return c->op != SL_OP_CHMOD && c->op != SL_OP_CHOWN && c->op != SL_OP_UTIMES && !p->changed;
-	if (sl_place_area(c->v, p) == SL_AREA_TMP)
+	if (sl_place_area(c->v, p) == SL_AREA_REAL)
 		return true;
 	if (c->changes)
 		return false;

@@ -54,11 +54,11 @@ static void consider(const char *path, struct choice *best)
 	best->in_memory = in_memory;
 }
 
-int sl_view_upper_make(char **ret_path, struct sl_error *err)
+/* The roomiest of the usual places. */
+static void choose(struct choice *ret)
 {
 	const char *home = getenv("HOME");
 	SL_FREE char *cache = home ? sl_xasprintf("%s/.cache", home) : NULL;
-	SL_FREE char *path = NULL;
 	struct choice best = {0};
 
 	consider(getenv("TMPDIR"), &best);
@@ -66,6 +66,20 @@ int sl_view_upper_make(char **ret_path, struct sl_error *err)
 	consider(getenv("XDG_CACHE_HOME") ? getenv("XDG_CACHE_HOME") : cache, &best);
 	if (!best.path || best.in_memory)
 		consider("/tmp", &best);
+	*ret = best;
+}
+
+int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *err)
+{
+	SL_FREE char *path = NULL;
+	struct choice best = {0};
+
+	if (storage)
+		best.path = realpath(storage, NULL);
+	else
+		choose(&best);
+	if (!best.path && storage)
+		return sl_error_errno(err, errno, "cannot keep the command's changes in \"%s\"", sl_esc(storage));
 	if (!best.path)
 		return sl_error_set(err, ENOENT,
 				    "there is no directory to keep the command's changes in: "
@@ -85,6 +99,7 @@ int sl_view_upper_make(char **ret_path, struct sl_error *err)
 struct rules {
 	int fd;
 	uint64_t handled;
+	const struct sl_policy *policy; /* of a run: only what it grants, and what it leaves to the supervisor */
 };
 
 static int add(const struct rules *r, int path_fd, uint64_t rights)
@@ -119,6 +134,23 @@ bool sl_view_device_is_safe(dev_t rdev)
 	}
 }
 
+/* The rights on a device, or on /dev/pts. */
+static uint64_t device_rights(const struct rules *r, int fd)
+{
+	struct sl_access access;
+	char path[PATH_MAX];
+
+	if (!r->policy)
+		return DEV_RIGHTS;
+	if (sl_fd_path(fd, path, sizeof(path)) < 0 || !sl_policy_is_viewed(r->policy, path))
+		return 0;
+	access = (struct sl_access){SL_RIGHT_WRITE, path};
+	if (!sl_policy_allows(r->policy, &access, NULL))
+		return 0;
+	access.right = SL_RIGHT_READ;
+	return sl_policy_allows(r->policy, &access, NULL) ? DEV_RIGHTS : DEV_RIGHTS & ~SL_LL_READ_FILE;
+}
+
 /* A rule for each such device below a directory on the file system dev. */
 static int add_devices(const struct rules *r, int dir, dev_t dev, int depth)
 {
@@ -141,26 +173,35 @@ static int add_devices(const struct rules *r, int dir, dev_t dev, int depth)
 		if (fd < 0 || fstat(fd, &st) < 0)
 			continue;
 		if (S_ISCHR(st.st_mode) && sl_view_device_is_safe(st.st_rdev))
-			error = add(r, fd, DEV_RIGHTS);
+			error = add(r, fd, device_rights(r, fd));
 		else if (S_ISDIR(st.st_mode) && st.st_dev == dev && depth < DEV_DEPTH)
 			error = add_devices(r, fd, dev, depth + 1);
 	}
 	return error;
 }
 
+static int add_all_devices(const struct rules *r)
+{
+	SL_CLOSE int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	SL_CLOSE int pts = open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int e = 0;
+
+	if (dev >= 0 && fstat(dev, &st) == 0)
+		e = add_devices(r, dev, st.st_dev, 0);
+	if (e == 0 && pts >= 0) /* new ones too */
+		e = add(r, pts, device_rights(r, pts));
+	return e;
+}
+
 static int add_all(const struct rules *r, const char *tmp_dir)
 {
 	SL_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	SL_CLOSE int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	SL_CLOSE int pts = open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	SL_CLOSE int tmp = tmp_dir ? open(tmp_dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
-	struct stat st;
 	int e = add(r, root, READ_RIGHTS);
 
-	if (e == 0 && dev >= 0 && fstat(dev, &st) == 0)
-		e = add_devices(r, dev, st.st_dev, 0);
-	if (e == 0 && pts >= 0) /* new ones too */
-		e = add(r, pts, DEV_RIGHTS);
+	if (e == 0)
+		e = add_all_devices(r);
 	if (e == 0 && tmp_dir)
 		e = add(r, tmp, r->handled & ~(SL_LL_MAKE_CHAR | SL_LL_MAKE_BLOCK));
 	return e;
@@ -188,6 +229,30 @@ int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err
 	return SL_TAKE_FD(fd);
 }
 
+int sl_view_rules(int ruleset_fd, const struct sl_policy *policy, const char *upper, uint64_t disabled,
+		  struct sl_error *err)
+{
+	const int abi = sl_landlock_abi();
+	const struct rules rules = {
+	    .fd = ruleset_fd, .handled = sl_landlock_masks(abi, disabled).fs, .policy = policy};
+	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF, upper);
+	SL_CLOSE int shelf = -EBADF;
+	int r;
+
+	if (!(rules.handled & SL_LL_TRUNCATE))
+		return sl_error_set(err, ENOTSUP,
+				    "this kernel's Landlock (ABI %d) does not keep a command from cutting files, "
+				    "which a view of its changes needs (ABI 3, Linux 6.2)",
+				    abi);
+	if ((mkdir(path, 0711) < 0 && errno != EEXIST) || chmod(path, 0711) < 0)
+		return sl_error_errno(err, errno, "cannot make \"%s\"", sl_esc(path));
+	shelf = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = add(&rules, shelf, SL_LL_EXECUTE | SL_LL_READ_FILE); /* the kernel asks for both */
+	if (r == 0)
+		r = add_all_devices(&rules);
+	return r < 0 ? sl_error_errno(err, -r, "cannot add a rule to a Landlock ruleset") : 0;
+}
+
 /* ---- the context ---- */
 
 static int open_view(struct sl_view_calls *v, struct sl_error *err)
@@ -210,6 +275,7 @@ static int open_view(struct sl_view_calls *v, struct sl_error *err)
 
 static int read_own_identity(struct sl_view_calls *v, struct sl_error *err)
 {
+	uid_t real, effective, saved;
 	int r;
 
 	v->own_creds = sl_xcalloc(1, sizeof(*v->own_creds));
@@ -223,6 +289,8 @@ static int read_own_identity(struct sl_view_calls *v, struct sl_error *err)
 	    .groups_len = (size_t)v->own_creds->group_count,
 	    .caps = v->own_creds->cap_effective & sl_capabilities_kept,
 	};
+	v->one_identity = getresuid(&real, &effective, &saved) == 0 && real && real == effective && real == saved &&
+			  v->own_creds->fsuid == real && !v->own_creds->cap_effective;
 	return 0;
 }
 
@@ -238,6 +306,7 @@ int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *vi
 	v->tmp_dir = tmp_dir ? sl_xstrdup(tmp_dir) : NULL;
 	v->observer = observer;
 	v->behalf = behalf;
+	v->policy = behalf->policy;
 	r = open_view(v, err);
 	if (r == 0)
 		sl_view_readers_init(v);
@@ -247,7 +316,7 @@ int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *vi
 		sl_view_calls_free(v);
 		return r;
 	}
-	if (observer)
+	if (observer && !v->policy)
 		sl_observer_set_view(observer,
 				     &(struct sl_observer_view){sl_view_observe_resolve, v, v->upper});
 	*ret = v;
@@ -258,7 +327,7 @@ void sl_view_calls_free(struct sl_view_calls *v)
 {
 	if (!v)
 		return;
-	if (v->observer)
+	if (v->observer && !v->policy)
 		sl_observer_set_view(v->observer, &(struct sl_observer_view){0});
 	sl_view_forget_mapped(v);
 	sl_view_programs_release(v);

@@ -202,6 +202,8 @@ static int bind_on_view(struct sl_view_call *c, struct binding *b, const struct 
 	if (b->fd < 0)
 		return b->fd == -EBADF ? -EBADF : -EACCES;
 	r = sl_view_call_begin(c, true);
+	if (r == 0)
+		r = sl_view_may_name(c, p, SL_RIGHT_CREATE);
 	if (r < 0)
 		return r;
 	at = sl_view_at(p->walk.dir);
@@ -223,7 +225,7 @@ int sl_view_do_bind(struct sl_view_call *c)
 	r = sl_view_locate(c, AT_FDCWD, b.path, SL_VWALK_PARENT, 0, &p);
 	if (r < 0)
 		return r;
-	if (p.kind != SL_PLACE_VIEW || sl_place_area(c->v, &p) == SL_AREA_TMP)
+	if (p.kind != SL_PLACE_VIEW || sl_place_area(c->v, &p) == SL_AREA_REAL)
 		return p.moved ? -EACCES : SL_VIEW_CONTINUE;
 	if (sl_place_area(c->v, &p) == SL_AREA_PSEUDO)
 		return -EACCES;
@@ -251,7 +253,7 @@ int sl_view_find_socket(void *arg, int listener, const struct seccomp_notif *n, 
 		r = sl_view_locate(&call, AT_FDCWD, path, SL_VWALK_FOLLOW, 0, &p);
 	if (r < 0)
 		return p.moved ? r : -EAGAIN;
-	if (p.kind != SL_PLACE_VIEW || sl_place_area(v, &p) == SL_AREA_TMP || !sl_place_differs(&p))
+	if (p.kind != SL_PLACE_VIEW || sl_place_area(v, &p) == SL_AREA_REAL || !sl_place_differs(&p))
 		return -EAGAIN;
 	call.ctx.trail = NULL;
 	r = sl_vperm(&call.ctx, p.walk.node, W_OK);

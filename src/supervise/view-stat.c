@@ -84,7 +84,7 @@ static int real_identity(struct sl_view_call *c)
 	struct sl_creds creds;
 	int r;
 
-	if (!c->v->observer || !sl_observer_caller(c->v->observer)) {
+	if (!sl_view_other_caller(c)) {
 		c->view_creds.uid = c->v->own_creds->uid;
 		c->view_creds.gid = c->v->own_creds->gid;
 		return 0;

@@ -61,7 +61,6 @@ UNSUPPORTED = {
     "filesystem.mount": '[filesystem]\nmount = ["/a:/b"]',
     "limits.disk": '[limits]\ndisk = "1G"',
     "determinism.random_seed": "[determinism]\nrandom_seed = 1",
-    "config.workdir": '[config]\nworkdir = "/x"',
 }
 
 

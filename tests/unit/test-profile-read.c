@@ -345,7 +345,7 @@ static const struct {
     {"[limits]\ndisk = 5\n[network]\nallow = [\"h\"]", "limits.disk", 2},
     {"[filesystem]\ndeny = [\"/a\"]", NULL, 0},
     {"[filesystem]\non_exit = \"keep\"", NULL, 0},
-    {"[filesystem]\non_exit = \"keep\"\n[config]\nworkdir = \"/w\"", "filesystem.on_exit", 2},
+    {"[filesystem]\non_exit = \"keep\"\n[config]\nworkdir = \"/w\"", NULL, 0},
     {"version = 2\n[syscalls]\nallow = []", NULL, 0},
     {"[syscalls]\nextra_allow = [\"sysv_ipc\"]\nextra_deny = [\"bpf\"]", NULL, 0},
     {"[determinism]\ndeterministic_dirs = false\nno_randomize_memory = true", NULL, 0},

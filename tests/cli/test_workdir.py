@@ -1,0 +1,240 @@
+"""run --workdir and --dry-run: changes that go to a view under a profile, and what becomes of them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+SYSTEM = ["-r", "/usr", "-r", "/lib", "-r", "/lib64", "-r", "/bin", "-r", "/sbin", "-r", "/etc", "-r", "/proc/self", "-r", "/dev"]
+SCRIPT = """
+set -e
+echo more >> old; echo new > new; mkdir -p d/e; echo deep > d/e/f; ln old hard; ln -s old soft
+mv moved d/moved; rm gone; rm -r tree; chmod 700 mode; mv dir renamed; echo in > renamed/in
+cat old new d/e/f renamed/in soft; ls
+"""
+
+
+def prepare(box):
+    for name in ("old", "moved", "gone", "tree/a/b", "mode", "dir/x"):
+        box.file(name, f"{name}\n")
+    box.save()
+
+
+def run(box, script, *options, **call):
+    """Run a shell script in a view of the working directory, all of which it may change."""
+    return box.tool("run", *SYSTEM, "-w", box.work, "--workdir", box.work, *options, "--", "sh", "-c", script, **call)
+
+
+def without_times(snapshot):
+    return {path: what for path, what in snapshot.items() if path.startswith("work")}
+
+
+def uppers(box):
+    """What views have left in the directory where they are kept."""
+    return sorted(p.name for p in box.storage.iterdir())
+
+
+@pytest.fixture
+def box(box):
+    """Views are kept below the test's own directory, so that what is left can be told from others'."""
+    box.storage = box.top / "storage"
+    box.storage.mkdir()
+    box.env["TMPDIR"] = str(box.storage)
+    box.env["XDG_CACHE_HOME"] = str(box.storage)
+    return box
+
+
+def kept_in(result):
+    [found] = re.findall(r'kept in "([^"]+)"', " ".join(result.messages))
+    return found
+
+
+def test_R20_commit_is_what_a_bare_run_leaves(box):
+    prepare(box)
+    bare = box.call(["sh", "-c", SCRIPT])
+    left = without_times(box.snapshot())
+    box.restore()
+    result = run(box, SCRIPT, "--fs-storage", box.storage)
+    assert result.status == 0 and not result.messages, result.describe()
+    assert result.stdout == bare.stdout
+    assert without_times(box.snapshot()) == left
+    assert uppers(box) == []
+
+
+@pytest.mark.parametrize(
+    "script, options, committed",
+    [
+        ("rm gone", [], True), ("rm gone; exit 3", [], False), ("rm gone", ["--on-exit", "abort"], False),
+        ("rm gone; exit 3", ["--on-error=commit"], True), ("rm gone; kill -9 $$", [], False), ("rm gone; sleep 60", ["-t", "0.5"], False),
+    ],
+)  # fmt: skip
+def test_R20_on_exit_and_on_error(box, script, options, committed):
+    prepare(box)
+    before = box.snapshot(exact=True)
+    result = run(box, script, *options, "--fs-storage", box.storage)
+    assert result.status == (3 if "exit 3" in script else 137 if "kill" in script else 124 if "sleep" in script else 0), result.describe()
+    if committed:
+        assert not (box.work / "gone").exists(), result.describe()
+    else:
+        assert box.snapshot(exact=True) == before
+    assert uppers(box) == []
+
+
+def test_R20_keep_is_listed_applied_and_dropped(box):
+    prepare(box)
+    before = box.snapshot(exact=True)
+    for end in ("drop", "apply"):
+        result = run(box, "echo more >> old; mv moved m2", "--on-exit", "keep", "--fs-storage", box.storage)
+        assert result.status == 0 and box.snapshot(exact=True) == before, result.describe()
+        kept = kept_in(result)
+        work = str(box.work)
+        listed = box.tool("workdir", "list", kept)
+        assert listed.stdout == f"R 6 6 {work}/moved -> {work}/m2\nM 4 9 {work}/old\n", listed.describe()
+        objects = json.loads(box.tool("workdir", "list", "--json", kept).stdout)
+        assert objects == [
+            {"change": "R", "path": f"{work}/m2", "from": f"{work}/moved", "type": "file", "size_before": 6, "size_after": 6},
+            {"change": "M", "path": f"{work}/old", "type": "file", "size_before": 4, "size_after": 9},
+        ]
+        assert box.tool("workdir", end, kept).status == 0
+        assert uppers(box) == []
+    assert (box.work / "old").read_text() == "old\nmore\n" and (box.work / "m2").exists()
+
+
+def test_R20_keep_of_nothing_keeps_nothing(box):
+    result = run(box, "true", "--on-exit", "keep", "--fs-storage", box.storage)
+    assert result.status == 0 and "nothing was changed" in result.messages[0] and uppers(box) == [], result.describe()
+
+
+def test_R20_a_conflict_is_never_overwritten(box):
+    prepare(box)
+    go = box.out / "go"
+    box.call(["mkfifo", go])
+    script = f"echo mine >> old; echo new > new; cat {go} > /dev/null; rm gone"
+    command = ["run", *SYSTEM, "-r", box.out, "-w", box.work, "--workdir", box.work, "--fs-storage", box.storage, "--", "sh", "-c", script]
+    tool = subprocess.Popen(
+        [box.sandlock, *command], cwd=box.work, env=box.env, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    with open(go, "w") as fifo:  # the command has come so far when it can be opened
+        with open(box.work / "old", "a") as old:
+            old.write("theirs\n")
+        fifo.write("go")
+    _, stderr = tool.communicate(timeout=60)
+    assert tool.returncode == 125, stderr
+    assert "conflict" in stderr and "/work/old" in stderr
+    assert (box.work / "old").read_text() == "old\ntheirs\n" and (box.work / "gone").exists() and not (box.work / "new").exists()
+    kept = re.search(r'kept in "([^"]+)"', stderr)[1]
+    assert box.tool("workdir", "drop", kept).status == 0 and uppers(box) == []
+
+
+def test_R20_the_profile_holds_and_outside_all_is_real(box):
+    """Reading, writing and making need their rights, in the view as outside of it."""
+    prepare(box)
+    box.file("ro/r", "r\n")
+    out = box.box / "other"
+    out.mkdir()
+    profile = box.new_profile()
+    system = ", ".join(f'"{p}"' for p in ("/usr", "/lib", "/lib64", "/bin", "/etc") if os.path.exists(p))
+    profile.write_text(
+        f'version = 2\n[filesystem]\nread = [{system}, "{box.work}/old", "{box.work}/ro"]\nexec = [{system}]\n'
+        f'write = ["{box.work}/old"]\ncreate = ["{box.work}/d", "{out}"]\n[config]\nworkdir = "{box.work}"\n'
+    )
+    (box.work / "d").mkdir()
+    script = f"""
+t() {{ if sh -c "$1" > /dev/null 2>&1; then echo yes; else echo no; fi; }}
+t 'echo x >> old'; t 'echo x > d/new'; t 'cat d/new'; t 'cat gone'; t 'echo x > gone'; t 'rm gone'; t 'echo x > made'; t 'rm d/new'
+t 'echo x > ro/r'; t 'cat old'; t 'chmod 600 old'; t 'chmod 600 gone'; t 'ls .'; t 'ls ro'; t 'mv old d/old'
+t 'ln gone d/gone'; t 'ln -s {out} d/o'; t 'echo real > d/o/real'; t 'echo x > {out}/../nowhere'; t 'cat d/o/real'
+"""
+    result = box.tool("run", "-p", profile, "--", "sh", "-c", script, env={"PATH": "/usr/bin:/bin"})
+    expected = "yes yes no no no no no no" " no yes yes no no yes no" " no yes yes no no"
+    assert result.stdout.split() == expected.split(), result.describe()
+    assert (out / "real").read_text() == "real\n"
+    assert (box.work / "old").read_text() == "old\nx\n" and (box.work / "d/new").read_text() == "x\n"
+    assert (box.work / "gone").read_text() == "gone\n"
+
+
+def test_R20_grants_above_the_directory(box):
+    """Beside it all is real, and made by way of the supervisor; it itself cannot be moved away."""
+    (box.work / "proj").mkdir()
+    (box.work / "proj/f").write_text("f\n")
+    (box.work / "beside").mkdir()
+    script = "echo x > f; echo real > ../new; mkdir ../dir; echo in > ../dir/in; echo b > ../beside/b; mv ../proj ../q 2>/dev/null || echo held; cat ../new"
+    result = box.tool("run", *SYSTEM, "-w", box.work, "--workdir", "proj", "--on-exit=abort", "--", "sh", "-c", script)
+    assert result.status == 0 and result.stdout == "held\nreal\n", result.describe()
+    assert (box.work / "new").read_text() == "real\n" and (box.work / "dir/in").read_text() == "in\n"
+    assert (box.work / "beside/b").exists() and (box.work / "proj/f").read_text() == "f\n"
+
+
+def test_R20_programs_and_directories_of_the_view(box):
+    """What was made there is executed and entered; the rights to execute and to read are asked for."""
+    shutil.copy("/usr/bin/true", box.work / "true")
+    script = """
+set -e
+cp true t; ./t; mkdir n; mv t n/t; cd n; ./t; pwd; printf '#!/bin/sh\\necho "$0"\\n' > s; chmod 755 s; ./s; cp /usr/bin/readlink r
+./r /proc/self/exe; cd ../n; echo x > ../y; cat ../y
+"""
+    result = run(box, script, "--dry-run")
+    assert result.status == 0, result.describe()
+    assert result.stderr == f"{box.work}/n\n./s\n{box.work}/n/r\nx\n", result.describe()
+    profile = box.new_profile()
+    profile.write_text('version = 2\n[filesystem]\n' f'create = ["{box.work}"]\nread = ["{box.work}"]\n')
+    result = box.tool("run", "-p", profile, *SYSTEM, "--workdir", box.work, "--", "sh", "-c", "cp true t; chmod 755 t; ./t")
+    assert result.status == 126, result.describe()
+
+
+def test_R21_dry_run_of_make_install(box):
+    box.file("Makefile", "prog: prog.c\n\t$(CC) -o prog prog.c\ninstall: prog\n\tmkdir -p $(D)/bin\n\tinstall -m 755 prog $(D)/bin/prog\n\tcd $(D)/bin && ./prog\n")
+    box.file("prog.c", '#include <stdio.h>\nint main(void) { puts("built"); return 0; }\n')
+    before = box.snapshot(exact=True)
+    target = box.box / "root"
+    result = box.tool("run", *SYSTEM, "-w", box.box, "-w", box.storage, "--dry-run", "--json", "--", "make", "install", f"D={target}")
+    assert result.status == 0 and "built" in result.stderr, result.describe()
+    assert box.snapshot(exact=True) == before and not target.exists() and uppers(box) == []
+    changes = {c["path"]: (c["change"], c["type"]) for c in json.loads(result.stdout)}
+    assert changes == {
+        str(target): ("A", "directory"), f"{target}/bin": ("A", "directory"),
+        f"{target}/bin/prog": ("A", "file"), f"{box.work}/prog": ("A", "file"),
+    }  # fmt: skip
+
+
+def test_R21_dry_run_of_a_git_commit(box):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        assert box.call([*git, *command]).status == 0
+    box.file("f", "text\n")
+    before = box.snapshot(exact=True)
+    script = f"git add f && {' '.join(git)} commit -q -m second && git log --oneline | wc -l"
+    result = box.tool("run", *SYSTEM, "-r", box.home, "-w", box.work, "--dry-run", "--workdir", ".", "--", "sh", "-c", script)
+    assert result.status == 0 and result.stderr.strip() == "2", result.describe()
+    assert box.snapshot(exact=True) == before and uppers(box) == []
+    assert re.search(rf"^A 0 \d+ {box.work}/.git/COMMIT_EDITMSG$|^M \d+ \d+ {box.work}/.git/COMMIT_EDITMSG$", result.stdout, re.M)
+
+
+def test_R21_the_status_is_the_commands(box):
+    result = run(box, "echo out; echo x > f; exit 7", "--dry-run")
+    assert result.status == 7 and result.stdout == f"A 0 2 {box.work}/f\n" and result.stderr == "out\n", result.describe()
+    assert not (box.work / "f").exists()
+
+
+@pytest.mark.parametrize(
+    "options, what",
+    [
+        (["--on-exit", "keep"], "--on-exit"), (["--on-error=abort"], "--on-error"), (["--workdir", ".", "--on-exit", "maybe"], "commit, abort or keep"),
+        (["--json"], "--json"), (["--workdir", ".", "--explain"], "--explain"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_combined(box, options, what):
+    result = box.tool("run", *SYSTEM, *options, "--", "true")
+    assert result.status == 2 and what in result.messages[0], result.describe()
+    assert uppers(box) == []
+
+
+@pytest.mark.parametrize("options", [["--workdir", "nowhere"], ["--workdir", "file"], ["--workdir", ".", "--fs-storage", "."]])
+def test_directories_that_cannot_be_used(box, options):
+    box.file("file")
+    result = box.tool("run", *SYSTEM, *options, "--", "true")
+    assert result.status == 125 and len(result.messages) == 1, result.describe()
+    assert uppers(box) == []
