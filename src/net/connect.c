@@ -99,7 +99,8 @@ static int connect_now(struct connecting *k)
 	if (r == -EINPROGRESS)
 		r = connect_once(k); /* over loopback it is done by now */
 	ioctl(k->c.fd, FIONBIO, &off);
-	k->under_way = is_under_way(k, r);
+	/* Interrupted: somebody made it blocking again just then. */
+	k->under_way = is_under_way(k, r) || r == -EINTR;
 	return r;
 }
 
@@ -127,7 +128,7 @@ static int64_t connect_waiting(struct connecting *k)
 			break;
 		r = sl_wait_interrupted(&w);
 	} while (r == 0);
-	sl_wait_end();
+	sl_wait_end(&w);
 	if (r == -ETIMEDOUT && timeout_us)
 		return k->c.family == AF_UNIX ? -EAGAIN : -EINPROGRESS;
 	if (r == -EINTR && !timeout_us)

@@ -265,14 +265,15 @@ bool sl_net_notify(struct sl_net *net, int listener, const struct seccomp_notif 
 	enum sl_op op = sl_call_op(call, (const uint64_t *)n->data.args);
 	int64_t result;
 
+	sl_watch_begin();
 	if (op == SL_OP_ASYNC)
 		result = sl_net_async(&c);
 	else
 		result = op == SL_OP_SOCKET ? answer_socket(&c) : dispatch(&c, op);
-	if (result == SL_LATER)
-		return true; /* the descriptor is the worker's */
-	if (result != SL_GO_ON)
+	if (result != SL_LATER && result != SL_GO_ON)
 		sl_net_answer(&c, result);
-	sl_close(c.fd);
+	if (result != SL_LATER) /* else the descriptor is the worker's */
+		sl_close(c.fd);
+	sl_watch_end();
 	return result != SL_GO_ON;
 }

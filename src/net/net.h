@@ -9,7 +9,8 @@
  *
  * Threads: calls come from the notifier's thread and are answered there where they cannot block. What may
  * block goes to a worker (worker.h), which answers when it is done. So a connect to a host that does not
- * answer delays nobody.
+ * answer delays nobody. What ought not to block can be made to by whoever shares the open file (its O_NONBLOCK, its SO_LINGER
+ * when ours is the last descriptor); sl_watch_begin() bounds that.
  *
  * While learning (policy NULL) everything is allowed, and what was done is reported.
  */

@@ -86,7 +86,7 @@ static void work(void *arg)
 			break;
 		r = sl_wait_interrupted(&w);
 	} while (r == 0);
-	sl_wait_end();
+	sl_wait_end(&w);
 	if (r == -ETIMEDOUT)
 		r = -EAGAIN;
 	else if (r == -EINTR && !timeout_us)

@@ -279,7 +279,7 @@ static ssize_t send_waiting(struct sending *s)
 			break;
 		n = sl_wait_interrupted(&w);
 	} while (n == 0);
-	sl_wait_end();
+	sl_wait_end(&w);
 	if (n == -ETIMEDOUT && timeout_us)
 		return -EAGAIN;
 	return n == -EINTR && !timeout_us ? -SL_ERESTARTSYS : n;

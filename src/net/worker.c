@@ -23,7 +23,10 @@
 
 #define WORKERS_MAX  1024
 #define STACK_BYTES  (256 * 1024)
-#define LOOK_EACH_NS 20000000 /* how soon a signal to the caller is noticed */
+/* How soon a signal to the caller is noticed. Looking costs tens of microseconds: with many that wait it is done less often. */
+#define LOOK_EACH_NS  20000000L
+#define LOOK_SHARE_NS 2000000L /* for each that waits */
+#define LOOK_LAST_NS  500000000L
 
 struct job {
 	struct job *next;
@@ -36,13 +39,19 @@ struct sl_workers {
 	pthread_cond_t work;
 	struct job *first, **last;
 	size_t idle, queued, count;
+	long waiting;
 	bool stop;
 	pthread_t threads[WORKERS_MAX];
 };
 
+#define WATCH_EACH_NS 2000000
+
 /* Each thread's timer, made when it waits first. */
 static _Thread_local timer_t timer;
 static _Thread_local bool has_timer;
+
+/* Of a thread that is watched: does the timer run, does it do something, has it since the last tick? */
+static _Thread_local volatile sig_atomic_t ticking, doing, has_done;
 
 static void *worker_main(void *arg)
 {
@@ -69,8 +78,7 @@ static void *worker_main(void *arg)
 		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
-	if (has_timer)
-		timer_delete(timer);
+	sl_watch_release();
 	return NULL;
 }
 
@@ -167,6 +175,38 @@ static void set_timer(long each_ns)
 	timer_settime(timer, 0, &spec, NULL);
 }
 
+void sl_watch_begin(void)
+{
+	doing = true;
+	if (ticking)
+		return;
+	ticking = true;
+	set_timer(WATCH_EACH_NS);
+}
+
+void sl_watch_end(void)
+{
+	has_done = true;
+	doing = false;
+}
+
+void sl_watch_tick(void)
+{
+	if (ticking && !doing && !has_done) {
+		set_timer(0);
+		ticking = false;
+	}
+	has_done = false;
+}
+
+void sl_watch_release(void)
+{
+	if (has_timer)
+		timer_delete(timer);
+	has_timer = false;
+	ticking = false;
+}
+
 int64_t sl_wait_send_timeout_us(int fd)
 {
 	struct timeval t = {0};
@@ -180,6 +220,8 @@ int64_t sl_wait_send_timeout_us(int fd)
 void sl_wait_begin(struct sl_wait *w, struct sl_workers *workers, int listener, uint64_t id, pid_t tid,
 		   int64_t timeout_us)
 {
+	long waiting = __atomic_add_fetch(&workers->waiting, 1, __ATOMIC_RELAXED);
+
 	*w = (struct sl_wait){.workers = workers, .listener = listener, .id = id, .tid = tid};
 	if (timeout_us > 0) {
 		clock_gettime(CLOCK_MONOTONIC, &w->until);
@@ -190,12 +232,13 @@ void sl_wait_begin(struct sl_wait *w, struct sl_workers *workers, int listener, 
 			w->until.tv_nsec -= 1000000000;
 		}
 	}
-	set_timer(LOOK_EACH_NS);
+	set_timer(SL_MIN(SL_MAX(LOOK_EACH_NS, waiting * LOOK_SHARE_NS), LOOK_LAST_NS));
 }
 
-void sl_wait_end(void)
+void sl_wait_end(struct sl_wait *w)
 {
 	set_timer(0);
+	__atomic_sub_fetch(&w->workers->waiting, 1, __ATOMIC_RELAXED);
 }
 
 static bool is_over(const struct timespec *until)

@@ -16,7 +16,8 @@
 
 struct sl_workers;
 
-/* The signal that interrupts a worker. Whoever starts workers installs a handler without SA_RESTART. */
+/* The signal that interrupts a worker. Whoever starts workers installs a handler without SA_RESTART, which calls
+ * sl_watch_tick(). */
 #define SL_WORKER_SIGNAL SIGURG
 
 struct sl_workers *sl_workers_new(void);
@@ -26,6 +27,14 @@ void sl_workers_free(struct sl_workers *w);
 
 /* Run job(arg) in a worker. 0, or -EAGAIN where there are too many. */
 int sl_workers_run(struct sl_workers *w, void (*job)(void *arg), void *arg);
+
+/* A thread that is to serve others soon, around what it does for one: a system call that ought not to wait and does all the
+ * same, because somebody changed the open file meanwhile, ends with EINTR after some milliseconds. The timer runs on for
+ * as long as there is always something to do, so this costs nothing for each. */
+void sl_watch_begin(void);
+void sl_watch_end(void);
+void sl_watch_tick(void); /* in the signal's handler */
+void sl_watch_release(void); /* before the thread ends */
 
 /* While a blocking call is made for a caller. */
 struct sl_wait {
@@ -43,7 +52,7 @@ int64_t sl_wait_send_timeout_us(int fd);
 /* In a worker. timeout_us: of the socket, 0: none. */
 void sl_wait_begin(struct sl_wait *w, struct sl_workers *workers, int listener, uint64_t id, pid_t tid,
 		   int64_t timeout_us);
-void sl_wait_end(void);
+void sl_wait_end(struct sl_wait *w);
 
 /* The call was interrupted (EINTR): 0: make it again; -ETIMEDOUT: its time is over; -EINTR: the caller has a
  * signal; -ECANCELED: nobody waits for the answer any more. */

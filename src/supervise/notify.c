@@ -312,6 +312,7 @@ static void *notifier_main(void *arg)
 		if ((r == -ENOENT && no_users(listener)) || (r != -ENOENT && r != -EINTR))
 			break;
 	}
+	sl_watch_release();
 	return NULL;
 }
 
@@ -330,6 +331,7 @@ void sl_notifier_release(struct sl_notifier *n)
 static void woken(int sig)
 {
 	(void)sig;
+	sl_watch_tick();
 }
 
 int sl_notifier_start(struct sl_notifier *n, struct sl_error *err)
