@@ -3,6 +3,7 @@
  *
  * usage: bench-calls open|stat|read FILE COUNT
  *        bench-calls paths DIR COUNT        opens DIR/a/b for COUNT distinct names that are there
+ *        bench-calls make DIR COUNT         makes COUNT empty files in DIR
  *
  * Speaks to the driver in lines, so that the driver can look at the supervisor at set moments: writes "ready", waits
  * for a line, works, writes the nanoseconds that one step took (the best of five parts), waits for a line, ends.
@@ -105,13 +106,30 @@ static double open_distinct(const char *dir, size_t count)
 	return (now_ns() - start) / (double)count;
 }
 
+static double make_files(const char *dir, size_t count)
+{
+	char path[4096];
+	double start = now_ns();
+
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/file-%zu.o", dir, i);
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (fd < 0)
+			die(path);
+		close(fd);
+	}
+	return (now_ns() - start) / (double)count;
+}
+
 int main(int argc, char **argv)
 {
 	size_t count = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
 	double ns;
 
 	if (count < PARTS) {
-		fprintf(stderr, "usage: bench-calls open|stat|read|paths PATH COUNT\n");
+		fprintf(stderr, "usage: bench-calls open|stat|read|paths|make PATH COUNT\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -125,6 +143,8 @@ int main(int argc, char **argv)
 		ns = best_part(read_only, argv[2], count);
 	else if (!strcmp(argv[1], "paths"))
 		ns = open_distinct(argv[2], count);
+	else if (!strcmp(argv[1], "make"))
+		ns = make_files(argv[2], count);
 	else
 		return 2;
 	printf("%.2f\n", ns);

@@ -43,7 +43,8 @@ def bench_compile(bench):
     learn = [bench.sandlock, "learn", "--in-place", "-o", str(profile), "--"]
     listed = bench.work / "listed.toml"
     calls = [bench.sandlock, "learn", "--in-place", "--learn-syscalls", "-o", str(listed), "--"]
-    wrappers = {"bare": [], "learn": learn, "run": [bench.sandlock, "run", "-p", str(profile), "--"], "learn calls": calls}
+    view = [bench.sandlock, "learn", "-o", str(bench.work / "view.toml"), "--"]
+    wrappers = {"bare": [], "view": view, "learn": learn, "run": [bench.sandlock, "run", "-p", str(profile), "--"], "learn calls": calls}
     wrappers["run calls"] = [bench.sandlock, "run", "-p", str(listed), "--"]
     strace = [bench.strace, "-f", "-e", "trace=%file", "-o", "/dev/null"] if bench.strace else None
     if strace and works([*strace, "/bin/true"]):
@@ -61,6 +62,7 @@ def bench_compile(bench):
     seconds = {name: statistics.median(row) for name, row in times.items()}
     note = f"{GENERATED_FILES} files, make -j2, bare {seconds['bare']:.2f} s"
     bench.row("a compile job, run to bare", seconds["run"] / seconds["bare"], "x", 1.02, note=note)
+    bench.row("a compile job, learn to bare", seconds["view"] / seconds["bare"], "x", 1.25)
     bench.row("a compile job, learn --in-place to bare", seconds["learn"] / seconds["bare"], "x", 1.25)
     bench.row("a compile job, learn --learn-syscalls to bare", seconds["learn calls"] / seconds["bare"], "x", 1.5)
     bench.row("a compile job, run with its list of calls to run", seconds["run calls"] / seconds["run"], "x", 1.02)
