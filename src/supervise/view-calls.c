@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernel/seccomp.h"
+#include "observe/cache.h"
 
 static sl_view_handler *const handlers[] = {
     [SL_OP_OPEN] = sl_view_do_open,
@@ -328,6 +329,7 @@ bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	struct sl_view_call *c = &call;
 	int r = SL_VIEW_CONTINUE; /* what has no row the seccomp program had allowed, had nobody wanted to see
 				     it */
+	uint32_t now = sl_cache_now_ms();
 
 	c->v = v;
 	c->listener = listener;
@@ -341,6 +343,10 @@ bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	c->reply_fd = -EBADF;
 	c->reply_cloexec = 0;
 	v->call = c;
+	if (now - v->looked_ms >= SL_VIEW_AGE_MS) {
+		sl_view_forget(v->view);
+		v->looked_ms = now;
+	}
 	if (!sl_behalf_proc_is_ours()) {
 		r = -EPERM;
 	} else if (!c->row) {

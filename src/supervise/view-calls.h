@@ -29,6 +29,8 @@
 
 #define SL_VIEW_PROGRAMS 128
 #define SL_VIEW_SHELF	 "run" /* in the upper: links by which programs are executed */
+#define SL_VIEW_STOOD	 16
+#define SL_VIEW_AGE_MS	 100 /* how long directories of the lower are remembered: others may change them */
 
 /* A directory that is being listed from the view. */
 struct sl_view_listing {
@@ -67,9 +69,11 @@ struct sl_view_calls {
 	struct sl_substitute_host *substitute; /* the notifier's */
 	struct sl_view_creds own;	       /* of this thread, for callers like us */
 	struct sl_creds *own_creds;
-	/* The last working directory or descriptor that was mapped: text of its link, and its node. */
-	char *mapped_text;
-	struct sl_vnode *mapped;
+	/* Directories of the upper that callers stand in or have open: kept, so that from one that was removed ".." still
+	 * leads out. */
+	struct sl_vnode *stood[SL_VIEW_STOOD];
+	size_t next_stood;
+	uint32_t looked_ms; /* since when the view has remembered directories of the lower */
 	/* Files without a name that a link call may still give one, and the directories being listed. */
 	struct sl_view_unnamed {
 		struct sl_view_file *file;
@@ -306,15 +310,18 @@ void sl_view_programs_release(struct sl_view_calls *v);
 int sl_view_observe_resolve(void *arg, int dirfd, const char *path, const struct sl_resolve_opts *opts,
 			    struct sl_resolved *ret, bool *ret_native);
 
+/* Is what the lower has at this path not of the view, but changed by the command itself? arg: the struct sl_view_calls. */
+bool sl_view_stays_real(const char *lower, void *arg);
+
+/* Let go of the directories that are kept. */
+void sl_view_forget_stood(struct sl_view_calls *v);
+
 /* Would the kernel, told to continue the call, do what the view has? */
 bool sl_place_is_native(const struct sl_view_call *c, const struct sl_place *p);
 
 /* After a walk with SL_VWALK_PARENT that ended at a name: look the name itself up. -ENOENT where it is free.
  */
 int sl_view_look_up_last(struct sl_view_call *c, struct sl_place *p);
-
-/* Forget which directory was mapped last. */
-void sl_view_forget_mapped(struct sl_view_calls *v);
 
 /* ---- calls that only the caller itself can make (view-exec.c, view-chdir.c) ---- */
 

@@ -28,12 +28,12 @@ void sl_place_release(struct sl_place *p)
 	sl_vwalk_release(&p->walk);
 }
 
-void sl_view_forget_mapped(struct sl_view_calls *v)
+void sl_view_forget_stood(struct sl_view_calls *v)
 {
-	sl_vnode_unuse(v->mapped);
-	free(v->mapped_text);
-	v->mapped = NULL;
-	v->mapped_text = NULL;
+	for (size_t i = 0; i < SL_VIEW_STOOD; i++) {
+		sl_vnode_unuse(v->stood[i]);
+		v->stood[i] = NULL;
+	}
 }
 
 /* ---- descriptors ---- */
@@ -113,33 +113,25 @@ static bool is_below(const char *lower, const char *dir)
 	return !dir[1] || sl_path_within(lower, dir + 1);
 }
 
-static bool stays_real(const struct sl_view_calls *v, const struct sl_vnode *n)
+bool sl_view_stays_real(const char *lower, void *arg)
 {
-	return n->lower && ((v->tmp_dir && is_below(n->lower, v->tmp_dir)) ||
-			    (v->policy && !is_below(n->lower, v->policy->view)));
+	const struct sl_view_calls *v = arg;
+
+	return (v->tmp_dir && is_below(lower, v->tmp_dir)) || (v->policy && !is_below(lower, v->policy->view));
 }
 
-/* The last one is remembered: a process asks for many names from one directory. */
-static int map_remembered(struct sl_view_calls *v, const char *real, struct sl_vnode **ret)
+static void keep_stood(struct sl_view_calls *v, struct sl_vnode *n)
 {
-	struct sl_vnode *n = NULL;
-	int r;
+	struct sl_vnode **slot = &v->stood[v->next_stood % SL_VIEW_STOOD];
 
-	if (v->mapped_text && !strcmp(v->mapped_text, real)) {
-		*ret = sl_vnode_use(v->mapped);
-		return 0;
-	}
-	r = sl_view_map(v, real, &n);
-	if (r < 0 || !n)
-		return r < 0 ? r : -ENOENT;
-	/* What stays real may get another directory of the same path. */
-	if (sl_vnode_is_dir(n) && !n->procfs && !stays_real(v, n)) {
-		sl_view_forget_mapped(v);
-		v->mapped = sl_vnode_use(n);
-		v->mapped_text = sl_xstrdup(real);
-	}
-	*ret = n;
-	return 0;
+	if (!n || !sl_vnode_is_dir(n) || n->lower)
+		return;
+	for (size_t i = 0; i < SL_VIEW_STOOD; i++)
+		if (v->stood[i] == n)
+			return;
+	v->next_stood++;
+	sl_vnode_unuse(*slot);
+	*slot = sl_vnode_use(n);
 }
 
 static bool is_changed(const struct sl_vnode *n)
@@ -159,7 +151,7 @@ static int follow_link(struct sl_view_call *c, const char *link, struct sl_place
 	if ((size_t)len >= sizeof(real))
 		return -ENAMETOOLONG;
 	real[len] = '\0';
-	r = map_remembered(c->v, real, &ret->walk.node);
+	r = sl_view_map(c->v, real, &ret->walk.node);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		ret->kind = SL_PLACE_OPEN;
 		ret->moved = is_upper(c->v, real);
@@ -168,6 +160,7 @@ static int follow_link(struct sl_view_call *c, const char *link, struct sl_place
 	}
 	if (r < 0)
 		return r;
+	keep_stood(c->v, ret->walk.node);
 	ret->kind = SL_PLACE_VIEW;
 	ret->walk.last = SL_VWALK_ROOT;
 	/* A directory of the upper has nothing in it: the caller's own look-ups there find nothing. */
@@ -472,7 +465,7 @@ enum sl_area sl_place_area(const struct sl_view_calls *v, const struct sl_place 
 		n = p->walk.node;
 	if (!n || !n->lower)
 		return SL_AREA_VIEW;
-	if (stays_real(v, n))
+	if (sl_view_stays_real(n->lower, (void *)v))
 		return SL_AREA_REAL;
 	return is_pseudo(n) ? SL_AREA_PSEUDO : SL_AREA_VIEW;
 }

@@ -266,8 +266,10 @@ static int open_view(struct sl_view_calls *v, struct sl_error *err)
 	if (lower < 0 || upper < 0 || stat(parent, &v->upper_parent) < 0)
 		return sl_error_errno(err, errno, "cannot open %s", sl_esc(v->upper));
 	r = is_new ? sl_view_new(lower, upper, &v->view) : 0;
-	if (r == 0)
+	if (r == 0) {
+		sl_view_set_real(v->view, sl_view_stays_real, v);
 		r = sl_view_root(v->view, &v->root);
+	}
 	if (r == 0 && is_new)
 		r = sl_view_hide(v->view, v->upper);
 	return r < 0 ? sl_error_errno(err, -r, "cannot make a view of the file system") : 0;
@@ -329,7 +331,7 @@ void sl_view_calls_free(struct sl_view_calls *v)
 		return;
 	if (v->observer && !v->policy)
 		sl_observer_set_view(v->observer, &(struct sl_observer_view){0});
-	sl_view_forget_mapped(v);
+	sl_view_forget_stood(v);
 	sl_view_programs_release(v);
 	sl_view_fifo_release(v);
 	sl_view_readers_release(v);
@@ -342,6 +344,8 @@ void sl_view_calls_free(struct sl_view_calls *v)
 	free(v->unnamed);
 	free(v->listings);
 	sl_view_close(v->root);
+	if (v->view)
+		sl_view_set_real(v->view, NULL, NULL);
 	if (v->keep)
 		*v->keep = v->view;
 	else

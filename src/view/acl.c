@@ -29,13 +29,43 @@ static struct posix_acl_xattr_entry *entries(struct acl *a, size_t *ret_len)
 	return (void *)(a->bytes + sizeof(a->header));
 }
 
+/* Has the object one of the two lists? Of a directory that is remembered. 1, 0 or -errno. */
+static int has_list(struct sl_vnode *n, bool access)
+{
+	char proc[SL_VSTORE_PROC];
+	SL_CLOSE int fd = -EBADF;
+	bool has[2];
+
+	if (n->lists_known)
+		return access ? n->access_list : n->new_list;
+	if (!sl_vnode_is_dir(n) || n->real)
+		return 1; /* is to be seen */
+	fd = sl_vnode_attr_fd(n);
+	if (fd < 0)
+		return fd;
+	sl_vstore_proc(fd, proc);
+	for (int i = 0; i < 2; i++) {
+		has[i] = getxattr(proc, i ? ACCESS_LIST : DEFAULT_LIST, NULL, 0) >= 0;
+		if (!has[i] && errno != ENODATA && errno != EOPNOTSUPP)
+			return -errno;
+	}
+	n->new_list = has[0];
+	n->access_list = has[1];
+	n->lists_known = true;
+	return has[access];
+}
+
 /* 1, or 0 where the object has no such list. -errno. */
 static int read_list(struct sl_vnode *n, const char *name, struct acl *ret)
 {
 	char proc[SL_VSTORE_PROC];
-	SL_CLOSE int fd = sl_vnode_attr_fd(n);
+	SL_CLOSE int fd = -EBADF;
+	int r = has_list(n, strcmp(name, ACCESS_LIST) == 0);
 	ssize_t len;
 
+	if (r <= 0)
+		return r;
+	fd = sl_vnode_attr_fd(n);
 	if (fd < 0)
 		return fd;
 	len = getxattr(sl_vstore_proc(fd, proc), name, ret->bytes, sizeof(ret->bytes));
@@ -164,6 +194,7 @@ static int write_list(struct sl_vnode *n, const char *name, const struct acl *ac
 
 	if (r < 0 || fd < 0)
 		return r < 0 ? r : fd;
+	sl_vnode_forget_owner(n);
 	return setxattr(sl_vstore_proc(fd, proc), name, acl->bytes, acl->size, 0) < 0 ? -errno : 0;
 }
 

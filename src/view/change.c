@@ -14,21 +14,21 @@
 #include "view/perm.h"
 #include "view/readdir.h"
 
-int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, mode_t mode,
-		     struct sl_vnode **ret)
+int sl_vchange_begin(const struct sl_view_ctx *c, struct sl_vnode *dir, mode_t mode, struct sl_vnew *ret)
 {
-	SL_VNODE *n = NULL;
 	gid_t gid = c->creds->gid;
 	struct stat st;
-	int r = sl_vnode_stat(dir, &st), listed = 0;
+	int r = sl_vnode_owner(dir, &st), listed = 0;
 
 	if (r == 0 && !S_ISLNK(mode)) {
 		listed = sl_vacl_has_default(dir);
 		r = SL_MIN(listed, 0);
 	}
+	if (r < 0)
+		return r;
 	if (!S_ISLNK(mode) && !listed)
 		mode &= ~(c->umask & 0777);
-	if (r == 0 && st.st_mode & S_ISGID) {
+	if (st.st_mode & S_ISGID) {
 		gid = st.st_gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
@@ -36,20 +36,33 @@ int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t
 			 !sl_vperm_cap(c, CAP_FSETID))
 			mode &= ~(mode_t)S_ISGID;
 	}
-	if (r == 0)
-		r = sl_vnode_upper(c->view, obj, mode, dir, &n);
+	*ret = (struct sl_vnew){.mode = mode, .gid = gid, .lists = listed};
+	return 0;
+}
+
+int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, const struct sl_vnew *made,
+		     struct sl_vnode **ret)
+{
+	mode_t mode = made->mode;
+	SL_VNODE *n = NULL;
+	struct stat st;
+	int r = sl_vstore_stat(&c->view->store, obj, &st);
+
 	if (r < 0) {
 		sl_vstore_remove(&c->view->store, obj);
 		return r;
 	}
-	/* From here on the object goes with the node. */
-	if (listed && (r = sl_vacl_inherit(dir, n, &mode)) < 0)
-		return r;
-	r = sl_vnode_own(n, c->creds->uid, gid, mode);
-	if (r < 0)
-		return r;
-	*ret = SL_TAKE_PTR(n);
-	return 0;
+	n = sl_vnode_upper(c->view, obj, &st, dir); /* the object goes with it */
+	if (made->lists) {
+		r = sl_vacl_inherit(dir, n, &mode);
+		if (r == 0)
+			r = sl_vstore_stat(&c->view->store, obj, &st);
+	}
+	if (r == 0)
+		r = sl_vnode_own_as(n, &st, c->creds->uid, made->gid, mode);
+	if (r == 0)
+		*ret = SL_TAKE_PTR(n);
+	return r;
 }
 
 int sl_vchange_prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const char *path, bool is_dir,
@@ -77,19 +90,21 @@ int sl_vchange_prepare(const struct sl_view_ctx *c, struct sl_view_file *at, con
 static int make(const struct sl_view_ctx *c, const struct sl_vwalk *w, mode_t mode, const char *target)
 {
 	SL_VNODE *n = NULL;
+	struct sl_vnew made;
 	uint32_t obj = 0;
 	int r = sl_vperm_create(c, w->dir);
 
-	if (r < 0 || (r = sl_vcopy_up(w->dir, SL_VCOPY_ALL)) < 0)
+	if (r < 0 || (r = sl_vcopy_up(w->dir, SL_VCOPY_ALL)) < 0 ||
+	    (r = sl_vchange_begin(c, w->dir, mode, &made)) < 0)
 		return r;
 	if (S_ISREG(mode)) {
-		r = sl_vstore_create(&c->view->store, O_WRONLY, &obj);
+		r = sl_vstore_create(&c->view->store, O_WRONLY, made.mode, &obj);
 		if (r >= 0)
 			r = sl_close(r) == -EBADF ? 0 : -EIO;
 	} else {
-		r = sl_vstore_make(&c->view->store, mode & S_IFMT, target, &obj);
+		r = sl_vstore_make(&c->view->store, made.mode, target, &obj);
 	}
-	if (r < 0 || (r = sl_vchange_adopt(c, w->dir, obj, mode, &n)) < 0)
+	if (r < 0 || (r = sl_vchange_adopt(c, w->dir, obj, &made, &n)) < 0)
 		return r;
 	sl_vnode_link(w->dir, w->name, n);
 	sl_vnode_touch(w->dir);
@@ -130,17 +145,18 @@ int sl_view_make_socket(const struct sl_view_ctx *c, struct sl_view_file *at, co
 {
 	struct sl_vstore *s = &c->view->store;
 	char name[SL_VSTORE_NAME];
+	struct sl_vnew made;
 	SL_VNODE *n = NULL;
 	SL_VWALK w = {0};
 	int r = sl_vchange_prepare(c, at, path, false, &w);
 
 	if (r < 0 || (r = sl_vperm_create(c, w.dir)) < 0 || (r = sl_vcopy_up(w.dir, SL_VCOPY_ALL)) < 0 ||
-	    (r = sl_vstore_gate(s)) < 0)
+	    (r = sl_vchange_begin(c, w.dir, S_IFSOCK | 0777, &made)) < 0 || (r = sl_vstore_gate(s)) < 0)
 		return r;
 	r = bind(arg, s->fd, sl_vstore_name(s->last + 1, name));
 	if (r < 0)
 		return r;
-	r = sl_vchange_adopt(c, w.dir, ++s->last, S_IFSOCK | 0777, &n);
+	r = sl_vchange_adopt(c, w.dir, ++s->last, &made, &n);
 	if (r < 0)
 		return r;
 	sl_vnode_link(w.dir, w.name, n);

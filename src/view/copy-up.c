@@ -12,6 +12,8 @@
 #include "base/strbuf.h"
 #include "view/walk.h"
 
+#define UNKNOWN_MODE (~(mode_t)0)
+
 static int gate(struct sl_vstore *s)
 {
 	return s ? sl_vstore_gate(s) : 0;
@@ -152,21 +154,23 @@ static bool is_privileged(const struct sl_vnode *n, mode_t mode)
 	return n->view->shared && S_ISREG(n->mode) && mode & 0111 && (n->capable || mode & (S_ISUID | S_ISGID));
 }
 
-int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
+int sl_vnode_own_as(struct sl_vnode *n, const struct stat *st, uid_t uid, gid_t gid, mode_t mode)
 {
-	struct sl_vstore *s = &n->view->store;
 	bool foreign = false, withheld = is_privileged(n, mode);
-	struct stat st;
+	struct sl_vstore *s = &n->view->store;
+	mode_t now = st->st_mode & 07777;
 	int r = sl_vstore_gate(s);
 
 	/* One gate: what can fail for lack of room is the first change, a new owner's quota. */
-	if (r < 0 || (r = sl_vstore_stat(s, n->obj, &st)) < 0)
+	if (r < 0)
 		return r;
-	if (st.st_uid != uid || st.st_gid != gid) {
+	sl_vnode_forget_owner(n);
+	if (st->st_uid != uid || st->st_gid != gid) {
 		r = sl_vstore_chown(s, n->obj, uid, gid);
 		if (r < 0 && r != -EPERM && r != -EINVAL)
 			return r;
 		foreign = r < 0;
+		now = UNKNOWN_MODE; /* some bits go with the owner */
 	}
 	if (!S_ISLNK(n->mode)) {
 		mode_t own = mode & 07777;
@@ -177,7 +181,7 @@ int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
 		if (foreign)
 			own = (mode & 0777) | (S_ISDIR(n->mode) || mode & 0111 ? 0700 : 0600);
 
-		r = sl_vstore_chmod(s, n->obj, own);
+		r = own == now ? 0 : sl_vstore_chmod(s, n->obj, own);
 		if (r < 0)
 			return r;
 	}
@@ -190,6 +194,14 @@ int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
 	if (foreign || withheld)
 		n->mode = (n->mode & S_IFMT) | (mode & 07777);
 	return 0;
+}
+
+int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode)
+{
+	struct stat st;
+	int r = sl_vstore_stat(&n->view->store, n->obj, &st);
+
+	return r < 0 ? r : sl_vnode_own_as(n, &st, uid, gid, mode);
 }
 
 void sl_vnode_touch(struct sl_vnode *dir)
@@ -268,8 +280,8 @@ static int make_object(struct sl_vnode *n, int lower, off_t limit, uint32_t *ret
 		return r < 0 ? r : sl_vstore_make(s, S_IFLNK, target, ret_obj);
 	}
 	if (S_ISDIR(n->mode))
-		return sl_vstore_make(s, S_IFDIR, NULL, ret_obj);
-	to = sl_vstore_create(s, O_RDWR, ret_obj);
+		return sl_vstore_make(s, S_IFDIR | 0700, NULL, ret_obj);
+	to = sl_vstore_create(s, O_RDWR, 0600, ret_obj);
 	if (to < 0 || !S_ISREG(n->mode)) {
 		r = to;
 		return r < 0 ? r : 0;

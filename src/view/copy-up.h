@@ -27,6 +27,8 @@ void sl_vcopy_drop(struct sl_vnode *n);
 /* Set owner and mode of the node's object in the upper; where the owner may not be given the node remembers
  * it. */
 int sl_vnode_own(struct sl_vnode *n, uid_t uid, gid_t gid, mode_t mode);
+/* The same of an object that has those of st now. */
+int sl_vnode_own_as(struct sl_vnode *n, const struct stat *st, uid_t uid, gid_t gid, mode_t mode);
 
 /* The name of a directory was made or removed: its times. Its object must exist. A failure is of no
  * consequence. */

@@ -94,20 +94,21 @@ static int find_removed(struct sl_view *v, int fd, const char *path, struct sl_v
 /* The child of a lower directory under a name that it has in the lower, wherever the view has it. */
 static int lower_child(struct sl_vnode *dir, const char *name, struct sl_vnode **ret)
 {
-	SL_FREE char *path = sl_xasprintf("%s%s%s", dir->lower, *dir->lower ? "/" : "", name);
-	int dir_fd = sl_vnode_lower_fd(dir);
-	const struct sl_ventry *e;
+	const struct sl_ventry *e = sl_ventry_find(dir, name);
 	SL_CLOSE int fd = -EBADF;
+	SL_FREE char *path = NULL;
 	struct sl_vnode *n;
 	struct stat st;
+	int dir_fd;
 
-	if (dir_fd < 0)
-		return dir_fd;
-	e = sl_ventry_find(dir, name);
 	if (e && e->clean) {
 		*ret = sl_vnode_use(e->node);
 		return 0;
 	}
+	dir_fd = sl_vnode_lower_fd(dir);
+	if (dir_fd < 0)
+		return dir_fd;
+	path = sl_xasprintf("%s%s%s", dir->lower, *dir->lower ? "/" : "", name);
 	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;

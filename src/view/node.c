@@ -170,6 +170,7 @@ void sl_vnode_set_object(struct sl_vnode *n, uint32_t obj)
 		}
 	}
 	n->obj = obj;
+	sl_vnode_forget_owner(n);
 	if (obj) {
 		struct sl_vobj_page *page = page_of(v, obj / SL_VOBJ_PAGE);
 
@@ -246,13 +247,48 @@ void sl_vnode_settle(struct sl_vnode *n)
 		n->pins--;
 }
 
-void sl_vnode_unuse(struct sl_vnode *n)
+static void end_use(struct sl_vnode *n)
 {
-	if (!n || --n->uses)
+	if (--n->uses)
 		return;
 	n->lower_fd = sl_close(n->lower_fd);
+	if (!n->obj)
+		sl_vnode_forget_owner(n);
 	sl_vnode_settle(n);
 	reap(n);
+}
+
+void sl_vnode_unuse(struct sl_vnode *n)
+{
+	struct sl_vnode **slot, *old;
+
+	if (!n)
+		return;
+	if (n->uses > 1 || !sl_vnode_is_dir(n) || !n->lower || n->dead || n->real) {
+		end_use(n);
+		return;
+	}
+	slot = &n->view->recent[n->view->recent_next++ % SL_VRECENT];
+	old = *slot;
+	*slot = n;
+	if (old)
+		end_use(old);
+}
+
+void sl_view_forget(struct sl_view *v)
+{
+	for (size_t i = 0; i < SL_VRECENT; i++) {
+		struct sl_vnode *n = v->recent[i];
+
+		v->recent[i] = NULL;
+		if (n)
+			end_use(n);
+	}
+}
+
+void sl_vnode_forget_owner(struct sl_vnode *n)
+{
+	n->known = n->lists_known = false;
 }
 
 static struct sl_vnode *node_new(struct sl_view *v)
@@ -307,6 +343,7 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 		n->mode = st.st_mode & S_IFMT;
 		n->lower_links = (uint32_t)st.st_nlink;
 		n->procfs = S_ISDIR(st.st_mode) && is_procfs(v, fd, st.st_dev);
+		n->real = n->procfs || (S_ISDIR(st.st_mode) && v->real && v->real(lower, v->real_arg));
 		if (is_hashed(n)) {
 			size_t slot;
 
@@ -326,47 +363,59 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 	return 0;
 }
 
-int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl_vnode *dir,
-		   struct sl_vnode **ret)
+struct sl_vnode *sl_vnode_upper(struct sl_view *v, uint32_t obj, const struct stat *st, const struct sl_vnode *dir)
 {
-	struct sl_vnode *n;
-	struct stat st;
-	int r = sl_vstore_stat(&v->store, obj, &st);
+	struct sl_vnode *n = node_new(v);
 
-	if (r < 0)
-		return r;
-	n = node_new(v);
 	sl_vnode_set_object(n, obj);
-	n->mode = type & S_IFMT;
+	n->mode = st->st_mode & S_IFMT;
 	n->dev = dir->dev;
-	n->ino = st.st_dev == dir->dev ? st.st_ino : v->next_ino++;
-	n->lower_links = S_ISDIR(type) ? 2 : 0;
-	*ret = n;
-	return 0;
+	n->ino = st->st_dev == dir->dev ? st->st_ino : v->next_ino++;
+	n->lower_links = S_ISDIR(st->st_mode) ? 2 : 0;
+	return n;
 }
 
 /* ---- the lower ---- */
 
+/* The nearest open directory above the node's lower path. *ret_path: what is left of that. */
+static int open_above(const struct sl_vnode *n, const char **ret_path)
+{
+	const struct sl_vnode *dir = sl_vnode_is_dir(n) ? n->parent : n->self ? n->self->dir : NULL;
+
+	for (; dir; dir = dir->parent) {
+		size_t len = dir->lower && dir->lower_fd >= 0 ? strlen(dir->lower) : 0;
+
+		if (!len || strncmp(n->lower, dir->lower, len) != 0 || n->lower[len] != '/')
+			continue;
+		*ret_path = n->lower + len + 1;
+		return dir->lower_fd;
+	}
+	*ret_path = n->lower;
+	return n->view->lower;
+}
+
 int sl_vnode_lower_fd(struct sl_vnode *n)
 {
 	char part[NAME_MAX + 1];
-	const char *path = n->lower;
-	int fd;
+	const char *path;
+	int base, fd;
 
 	if (n->lower_fd >= 0)
 		return n->lower_fd;
-	if (!path)
+	if (!n->lower)
 		return -ENOENT;
+	base = open_above(n, &path);
+	fd = *path ? base : openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* By component: the path may be longer than the kernel takes, and none of it may be a symbolic link.
 	 */
-	fd = openat(n->view->lower, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0 && *path) {
 		size_t len = strcspn(path, "/");
 		int next;
 
 		snprintf(part, sizeof(part), "%.*s", (int)len, path);
 		next = openat(fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		sl_close(fd);
+		if (fd != base)
+			sl_close(fd);
 		fd = next;
 		path += len + (path[len] == '/');
 	}
@@ -488,6 +537,24 @@ int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 		ret->st_ctim.tv_sec = n->changed_ns / 1000000000;
 		ret->st_ctim.tv_nsec = n->changed_ns % 1000000000;
 	}
+	return 0;
+}
+
+int sl_vnode_owner(struct sl_vnode *n, struct stat *ret)
+{
+	if (!n->known) {
+		int r = sl_vnode_stat(n, ret);
+
+		if (r < 0 || !sl_vnode_is_dir(n) || n->real)
+			return r;
+		n->mode = ret->st_mode;
+		n->uid = ret->st_uid;
+		n->gid = ret->st_gid;
+		n->known = true;
+	}
+	ret->st_mode = n->mode;
+	ret->st_uid = n->uid;
+	ret->st_gid = n->gid;
 	return 0;
 }
 

@@ -12,7 +12,10 @@
  *
  * Lifetime: uses (walks, open files) keep the lower's descriptor open; pins (changed entries that name the
  * node or lie in it, children, a difference from the lower) keep only the memory. With neither, the node is
- * freed.
+ * freed. The last directories of the lower that were used stay in use, until sl_view_forget().
+ *
+ * Of a directory owner, mode and access lists are remembered: of one that the upper has because nobody but the
+ * view changes them, of the lower's while it is in use.
  */
 #ifndef SL_VIEW_NODE_H
 #define SL_VIEW_NODE_H
@@ -53,9 +56,13 @@ struct sl_vnode {
 	uint32_t obj;	      /* in the upper; 0: unchanged */
 	uint32_t lower_links; /* st_nlink in the lower; of a new directory 2, of other new objects 0 */
 	int links_delta;      /* names given and taken by the view; of a directory: subdirectories */
-	mode_t mode;	      /* type; permissions too where foreign or withheld */
-	uid_t uid;	      /* where foreign */
+	mode_t mode;	      /* type; permissions too where foreign, withheld or known */
+	uid_t uid;	      /* where foreign or known */
 	gid_t gid;
+	bool known;		     /* of a directory: owner and mode */
+	bool lists_known;	     /* of a directory: whether it has ... */
+	bool access_list, new_list;  /* ... an access list, and one for what is made in it */
+	bool real;		     /* others change it: see sl_view_set_real() */
 	bool foreign;	 /* the upper's object could not be given the owner that is shown */
 	bool standin;	 /* obj has only the attributes: contents, or the object itself, stay the lower's */
 	bool dead;	 /* a removed directory */
@@ -78,6 +85,7 @@ struct sl_view_file {
 };
 
 #define SL_VOBJ_PAGE 512
+#define SL_VRECENT   64
 #define SL_VMOUNTS   8
 
 struct sl_vobj_page {
@@ -95,6 +103,10 @@ struct sl_view {
 	size_t nodes_cap, nodes_len;
 	struct sl_vobj_page **objs; /* nodes by their number in the upper */
 	size_t objs_cap;
+	struct sl_vnode *recent[SL_VRECENT]; /* directories of the lower, each used once for being here */
+	size_t recent_next;
+	bool (*real)(const char *lower, void *arg); /* see sl_view_set_real() */
+	void *real_arg;
 	int64_t started_ns;
 	bool shared; /* other users may reach the upper's objects */
 	ino_t next_ino; /* for objects of an upper on another device */
@@ -126,9 +138,8 @@ static inline void sl_vnode_cleanup(struct sl_vnode **n)
  * stands for it already. lower: its path, taken. Used once by the caller. -errno. */
 int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret);
 
-/* A node for a new object of the upper, shown on the device of dir. Used once by the caller. -errno. */
-int sl_vnode_upper(struct sl_view *v, uint32_t obj, mode_t type, const struct sl_vnode *dir,
-		   struct sl_vnode **ret);
+/* A node for a new object of the upper, which st is of, shown on the device of dir. Used once by the caller. */
+struct sl_vnode *sl_vnode_upper(struct sl_view *v, uint32_t obj, const struct stat *st, const struct sl_vnode *dir);
 
 /* The node of a number in the upper, not used by the caller; NULL. */
 struct sl_vnode *sl_vnode_of_object(const struct sl_view *v, uint32_t obj);
@@ -155,6 +166,12 @@ int sl_vnode_lower_fd(struct sl_vnode *n);
 
 /* A new descriptor of what holds the object's attributes: upper or lower, O_PATH. -errno. */
 int sl_vnode_attr_fd(struct sl_vnode *n);
+
+/* What a permission check is about, as the view shows it: st_mode, st_uid and st_gid alone are set. -errno. */
+int sl_vnode_owner(struct sl_vnode *n, struct stat *ret);
+
+/* Owner, mode or lists may be others than those that are remembered. */
+void sl_vnode_forget_owner(struct sl_vnode *n);
 
 /* As the view shows it. -errno. */
 int sl_vnode_stat(struct sl_vnode *n, struct stat *ret);

@@ -165,16 +165,18 @@ static int open_new(const struct sl_view_ctx *c, struct sl_vnode *dir, const cha
 	struct sl_view *v = c->view;
 	SL_VNODE *n = NULL;
 	SL_CLOSE int fd = -EBADF;
+	struct sl_vnew made;
 	uint32_t obj = 0;
 	int r = sl_vperm_create(c, dir);
 
-	if (r < 0 || (name && (r = sl_vcopy_up(dir, SL_VCOPY_ALL)) < 0))
+	if (r < 0 || (name && (r = sl_vcopy_up(dir, SL_VCOPY_ALL)) < 0) ||
+	    (r = sl_vchange_begin(c, dir, S_IFREG | (mode & 07777), &made)) < 0)
 		return r;
-	fd =
-	    sl_vstore_create(&v->store, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE | O_NOFOLLOW), &obj);
+	fd = sl_vstore_create(&v->store, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE | O_NOFOLLOW), made.mode,
+			      &obj);
 	if (fd < 0)
 		return fd;
-	r = sl_vchange_adopt(c, dir, obj, S_IFREG | (mode & 07777), &n);
+	r = sl_vchange_adopt(c, dir, obj, &made, &n);
 	if (r < 0)
 		return r;
 	if (name) {

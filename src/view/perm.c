@@ -73,7 +73,7 @@ int sl_vperm_change(struct sl_vnode *n, bool append)
 int sl_vperm(const struct sl_view_ctx *c, struct sl_vnode *n, int want)
 {
 	struct stat st;
-	int r = sl_vnode_stat(n, &st);
+	int r = sl_vnode_owner(n, &st);
 
 	if (r < 0)
 		return r;
@@ -104,7 +104,7 @@ int sl_vperm_delete(const struct sl_view_ctx *c, struct sl_vnode *dir, struct sl
 	struct stat d, st;
 	int r = sl_vperm(c, dir, W_OK | X_OK);
 
-	if (r < 0 || (r = sl_vnode_stat(dir, &d)) < 0 || (r = sl_vnode_stat(victim, &st)) < 0)
+	if (r < 0 || (r = sl_vnode_owner(dir, &d)) < 0 || (r = sl_vnode_owner(victim, &st)) < 0)
 		return r;
 	if ((r = sl_vperm_change(dir, false)) < 0 || (r = sl_vperm_change(victim, false)) < 0)
 		return r == -EROFS ? -EROFS : -EPERM;
@@ -127,7 +127,7 @@ int sl_vperm_follow(const struct sl_view_ctx *c, struct sl_vnode *dir, struct sl
 
 	if (!link->view->protected_symlinks)
 		return 0;
-	if ((r = sl_vnode_stat(link, &st)) < 0 || (r = sl_vnode_stat(dir, &d)) < 0)
+	if ((r = sl_vnode_owner(link, &st)) < 0 || (r = sl_vnode_owner(dir, &d)) < 0)
 		return r;
 	if (st.st_uid == c->creds->uid || (d.st_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH))
 		return 0;
@@ -162,7 +162,7 @@ int sl_vperm_sticky_create(const struct sl_view_ctx *c, struct sl_vnode *dir, st
 	level = S_ISREG(n->mode) ? n->view->protected_regular : n->view->protected_fifos;
 	if (!level)
 		return 0;
-	if ((r = sl_vnode_stat(n, &st)) < 0 || (r = sl_vnode_stat(dir, &d)) < 0)
+	if ((r = sl_vnode_owner(n, &st)) < 0 || (r = sl_vnode_owner(dir, &d)) < 0)
 		return r;
 	if (!(d.st_mode & S_ISVTX) || st.st_uid == d.st_uid || st.st_uid == c->creds->uid)
 		return 0;

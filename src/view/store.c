@@ -4,7 +4,9 @@
 #include "view/store.h"
 
 #include <limits.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/xattr.h>
 
@@ -28,7 +30,7 @@ int sl_vstore_gate(struct sl_vstore *s)
 	return s->fault ? s->fault(s->arg) : 0;
 }
 
-int sl_vstore_create(struct sl_vstore *s, int flags, uint32_t *ret_obj)
+int sl_vstore_create(struct sl_vstore *s, int flags, mode_t mode, uint32_t *ret_obj)
 {
 	char name[SL_VSTORE_NAME];
 	int r = sl_vstore_gate(s), fd;
@@ -36,21 +38,14 @@ int sl_vstore_create(struct sl_vstore *s, int flags, uint32_t *ret_obj)
 	if (r < 0)
 		return r;
 	fd = openat(s->fd, sl_vstore_name(s->last + 1, name),
-		    flags | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		    flags | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
 	if (fd < 0)
 		return -errno;
-	/* The umask is the process's, which is not ours to set. */
-	if (fchmod(fd, 0600) < 0) {
-		r = -errno;
-		unlinkat(s->fd, name, 0);
-		sl_close(fd);
-		return r;
-	}
 	*ret_obj = ++s->last;
 	return fd;
 }
 
-int sl_vstore_make(struct sl_vstore *s, mode_t type, const char *target, uint32_t *ret_obj)
+int sl_vstore_make(struct sl_vstore *s, mode_t mode, const char *target, uint32_t *ret_obj)
 {
 	char name[SL_VSTORE_NAME];
 	int r = sl_vstore_gate(s);
@@ -58,12 +53,12 @@ int sl_vstore_make(struct sl_vstore *s, mode_t type, const char *target, uint32_
 	if (r < 0)
 		return r;
 	sl_vstore_name(s->last + 1, name);
-	if (S_ISDIR(type))
-		r = mkdirat(s->fd, name, 0700);
-	else if (S_ISLNK(type))
+	if (S_ISDIR(mode))
+		r = mkdirat(s->fd, name, mode & 0777);
+	else if (S_ISLNK(mode))
 		r = symlinkat(target, s->fd, name);
 	else
-		r = mknodat(s->fd, name, type | 0600, 0);
+		r = mknodat(s->fd, name, mode & (S_IFMT | 0777), 0);
 	if (r < 0)
 		return -errno;
 	*ret_obj = ++s->last;
@@ -123,6 +118,20 @@ void sl_vstore_remove(struct sl_vstore *s, uint32_t obj)
 		unlinkat(s->fd, name, AT_REMOVEDIR);
 }
 
+/* Where a directory's inode lies, there its files' lie, and ext4 passes over each inode there that was removed in the
+ * last minutes, at every new file: what the run before has removed. Below a "top" directory (chattr +T) it places
+ * directories at random. */
+static void spread(int upper)
+{
+	SL_CLOSE int fd = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int flags;
+
+	if (fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags |= FS_TOPDIR_FL;
+		ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+}
+
 int sl_vstore_open_dir(struct sl_vstore *s, int upper, bool shared)
 {
 	char proc[SL_VSTORE_PROC], name[48], path[PATH_MAX];
@@ -134,6 +143,7 @@ int sl_vstore_open_dir(struct sl_vstore *s, int upper, bool shared)
 		return -EIO;
 	snprintf(name, sizeof(name), "objects-%016llx%016llx", (unsigned long long)random[0],
 		 (unsigned long long)random[1]);
+	spread(upper);
 	if (mkdirat(upper, name, 0700) < 0)
 		return -errno;
 	s->fd = openat(upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

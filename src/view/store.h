@@ -33,11 +33,13 @@ const char *sl_vstore_proc(int fd, char name[SL_VSTORE_PROC]);
 /* May the next I/O be done? 0 or -errno. */
 int sl_vstore_gate(struct sl_vstore *s);
 
-/* A new regular file, mode 0600, opened with flags (access mode, O_APPEND …). The descriptor or -errno. */
-int sl_vstore_create(struct sl_vstore *s, int flags, uint32_t *ret_obj);
+/* A new regular file, opened with flags (access mode, O_APPEND …). Of mode it has the permissions that our umask leaves. The
+ * descriptor or -errno. */
+int sl_vstore_create(struct sl_vstore *s, int flags, mode_t mode, uint32_t *ret_obj);
 
-/* A new object of another type (S_IFDIR, S_IFIFO, S_IFSOCK, S_IFLNK with its target). -errno. */
-int sl_vstore_make(struct sl_vstore *s, mode_t type, const char *target, uint32_t *ret_obj);
+/* A new object of another type (S_IFDIR, S_IFIFO, S_IFSOCK, S_IFLNK with its target), the type being in mode; else
+ * the same. -errno. */
+int sl_vstore_make(struct sl_vstore *s, mode_t mode, const char *target, uint32_t *ret_obj);
 
 /* Open an object. The descriptor or -errno. */
 int sl_vstore_open(struct sl_vstore *s, uint32_t obj, int flags);

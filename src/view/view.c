@@ -44,6 +44,7 @@ void sl_view_free(struct sl_view *v)
 {
 	if (!v)
 		return;
+	sl_view_forget(v);
 	if (v->root) {
 		sl_vnode_clear(v);
 		if (v->root->obj)
@@ -66,6 +67,14 @@ void sl_view_set_fault(struct sl_view *v, int (*fault)(void *arg), void *arg)
 {
 	v->store.fault = fault;
 	v->store.arg = arg;
+}
+
+void sl_view_set_real(struct sl_view *v, bool (*real)(const char *lower, void *arg), void *arg)
+{
+	sl_view_forget(v);
+	v->real = real;
+	v->real_arg = arg;
+	v->root->real = real && real(v->root->lower, arg);
 }
 
 /* A directory's path in the view below its root, "" for the root, malloc'd. */

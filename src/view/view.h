@@ -68,6 +68,14 @@ void sl_view_free(struct sl_view *v); /* every file must be closed before */
  */
 void sl_view_set_fault(struct sl_view *v, int (*fault)(void *arg), void *arg);
 
+/* The directories of the lower that were used last stay open and are not looked up again, until this is called:
+ * now and then, where somebody else may change the lower after all. */
+void sl_view_forget(struct sl_view *v);
+
+/* Nothing is remembered of directories for which real() is true, by their path below the lower's root: others change
+ * them all the time. Before anything there is looked up; NULL: there are none. */
+void sl_view_set_real(struct sl_view *v, bool (*real)(const char *lower, void *arg), void *arg);
+
 /* The view's root as an O_PATH file. */
 int sl_view_root(struct sl_view *v, struct sl_view_file **ret);
 void sl_view_close(struct sl_view_file *f); /* NULL is accepted */

@@ -92,6 +92,7 @@ static int prepare(const struct sl_view_ctx *c, struct sl_view_file *at, const c
 	if (!strcmp(name, SL_XATTR_CAPABILITY) && !n->capable && (r = withhold(n)) < 0)
 		return r;
 	n->attrs = true; /* for ACLs */
+	sl_vnode_forget_owner(n);
 	return sl_vnode_attr_fd(n);
 }
 
