@@ -809,7 +809,7 @@ def test_P6_count_of_what_was_granted(learn, box, plain):
 TIGHT = {
     "cat": (["cat", "/etc/hostname"], 1.0),
     "sed": (["sed", "-n", "p", "d/f"], 1.0),
-    "python": ([PYTHON, "-I", "-c", "import json, sqlite3, ssl"], 12.0),  # it lists its directories of modules
+    "python": ([PYTHON, "-I", "-S", "-c", "import json, sqlite3, ssl"], 4.0),  # it lists its directory of modules
     "perl": (["perl", "-MPOSIX", "-e", "1"], 1.0),
     "gcc": (["gcc", "-c", "-o", "d/f.o", "p.c"], 1.2),
 }
