@@ -187,6 +187,13 @@ int sl_view_do_link(struct sl_view_call *c)
 		return r2;
 	if (from.kind == SL_PLACE_OPEN && from.moved && r2 != SL_VIEW_CONTINUE)
 		return -ENOENT; /* it has no name any more */
+	if (r2 == 0) {
+		r2 = look_up(c, &to);
+		if (r2 == 0 && c->v->policy && to.walk.node)
+			return -EEXIST;
+		if (r2 < 0)
+			return r2;
+	}
 	if (is_real(c, &from) != (r2 == SL_VIEW_CONTINUE))
 		return -EXDEV;
 	if (r2 == SL_VIEW_CONTINUE && (sl_view_is_there(c->v, &from) || sl_view_is_there(c->v, &to)))
@@ -194,8 +201,6 @@ int sl_view_do_link(struct sl_view_call *c)
 	if (r2 == SL_VIEW_CONTINUE)
 		return from.moved ? -EXDEV : r2;
 	r = sl_view_call_begin(c, false);
-	if (r == 0)
-		r = look_up(c, &to);
 	if (r == 0)
 		r = sl_view_may_link(c, &from, &to);
 	if (r < 0)

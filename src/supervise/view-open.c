@@ -320,7 +320,7 @@ static int open_reference(struct sl_view_call *c, const struct sl_place *p)
 		return -ENOTDIR;
 	if (fd < 0)
 		return fd;
-	r = p->walk.node->standin ? -EPERM : open_reference_there(c, p->walk.node);
+	r = p->walk.node->standin && !c->v->policy ? -EPERM : open_reference_there(c, p->walk.node);
 	if (r != -EPERM)
 		return r;
 	if (S_ISCHR(mode) || S_ISBLK(mode) || sl_view_may(c, p, S_ISDIR(mode) ? SL_RIGHT_LIST : SL_RIGHT_READ) < 0)
@@ -398,10 +398,12 @@ static int open_file(struct sl_view_call *c, const struct sl_place *p, struct sl
 /* Does the profile grant it? */
 static int may_open(const struct sl_view_call *c, const struct sl_place *p)
 {
-	if (c->open_flags & TMPFILE_BIT)
-		return sl_view_may(c, p, rights_to_make(c));
-	if (p->walk.node)
-		return S_ISLNK(p->walk.node->mode) ? 0 : sl_view_may(c, p, rights_to_open(c)); /* ELOOP */
+	const struct sl_vnode *n = p->walk.node;
+
+	if (n && (S_ISLNK(n->mode) || (c->open_flags & O_DIRECTORY && !(c->open_flags & TMPFILE_BIT) && !S_ISDIR(n->mode))))
+		return 0; /* ELOOP, ENOTDIR */
+	if (n) /* also the directory of O_TMPFILE: Landlock asks for no more */
+		return sl_view_may(c, p, rights_to_open(c));
 	return sl_view_may_name(c, p, rights_to_make(c));
 }
 
@@ -511,7 +513,7 @@ int sl_view_do_truncate(struct sl_view_call *c)
 	if (sl_place_area(c->v, &p) == SL_AREA_PSEUDO)
 		return -EACCES;
 	r = sl_view_call_begin(c, false);
-	if (r == 0)
+	if (r == 0 && !sl_vnode_is_dir(p.walk.node))
 		r = sl_view_may(c, &p, SL_RIGHT_WRITE);
 	if (r < 0)
 		return r;

@@ -170,10 +170,11 @@ uint32_t sl_view_rights_in(const struct sl_view_calls *v, const struct sl_vnode 
 	return v->policy ? rights_on_dir(v->policy, dir) : SL_RIGHTS_ALL;
 }
 
-/* Would what is in one directory have rights in the other that it lacks there? */
-static bool gains(const struct sl_policy *policy, uint32_t here, const struct sl_vnode *there, bool is_dir)
+/* Would the object have rights in the directory that it lacks where it is? Its own rules go with it. */
+static bool gains(const struct sl_view_call *c, const struct sl_place *object, const struct sl_vnode *there)
 {
-	return rights_on_dir(policy, there) & ~here & (is_dir ? SL_RIGHTS_ALL : FILE_RIGHTS);
+	return rights_on_dir(c->v->policy, there) & ~rights_on(c, object) &
+	       (sl_vnode_is_dir(object->walk.node) ? SL_RIGHTS_ALL : FILE_RIGHTS);
 }
 
 int sl_view_may_rename(const struct sl_view_call *c, const struct sl_place *from, const struct sl_place *to,
@@ -185,7 +186,7 @@ int sl_view_may_rename(const struct sl_view_call *c, const struct sl_place *from
 
 	if (!policy || !from->walk.node || (exchange && !to->walk.node))
 		return 0; /* it fails */
-	if (exchange || across)
+	if (exchange)
 		at_from |= SL_RIGHT_CREATE;
 	if (to->walk.node)
 		at_to |= SL_RIGHT_DELETE;
@@ -194,12 +195,9 @@ int sl_view_may_rename(const struct sl_view_call *c, const struct sl_place *from
 		return -EACCES;
 	if (!across)
 		return 0;
-	if (gains(policy, rights_on_dir(policy, from->walk.dir), to->walk.dir, sl_vnode_is_dir(from->walk.node)))
+	if (!(rights_on_dir(policy, from->walk.dir) & SL_RIGHT_CREATE))
 		return -EXDEV;
-	if (exchange &&
-	    gains(policy, rights_on_dir(policy, to->walk.dir), from->walk.dir, sl_vnode_is_dir(to->walk.node)))
-		return -EXDEV;
-	return 0;
+	return gains(c, from, to->walk.dir) || (exchange && gains(c, to, from->walk.dir)) ? -EXDEV : 0;
 }
 
 int sl_view_may_link(const struct sl_view_call *c, const struct sl_place *from, const struct sl_place *to)
@@ -220,8 +218,8 @@ int sl_view_may_link(const struct sl_view_call *c, const struct sl_place *from, 
 	here = dir ? rights_on_dir(policy, dir) : rights_unnamed(c->v, from->walk.node);
 	sl_vnode_unuse(dir);
 	if (!(here & SL_RIGHT_CREATE))
-		return -EACCES;
-	return gains(policy, here, to->walk.dir, false) ? -EXDEV : 0;
+		return -EXDEV;
+	return gains(c, from, to->walk.dir) ? -EXDEV : 0;
 }
 
 /* ---- what stays real, on a way that only the view knows ---- */

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from conftest import PROGRAMS
 
 SYSTEM = ["-r", "/usr", "-r", "/lib", "-r", "/lib64", "-r", "/bin", "-r", "/sbin", "-r", "/etc", "-r", "/proc/self", "-r", "/dev"]
 SCRIPT = """
@@ -238,3 +239,87 @@ def test_directories_that_cannot_be_used(box, options):
     result = box.tool("run", *SYSTEM, *options, "--", "true")
     assert result.status == 125 and len(result.messages) == 1, result.describe()
     assert uppers(box) == []
+
+
+def toml(values):
+    return "[" + ", ".join(f'"{v}"' for v in values) + "]"
+
+
+def existing(*paths):
+    return [p for p in paths if os.path.exists(p)]
+
+
+def mixed_tree(box):
+    """Directories with each right alone, files with rules of their own, something denied."""
+    for name in ("r", "r/moved", "w", "c", "cd", "rcd", "rcd/sub", "rcd/other", "x", "n", "n/sub", "rcd/deny_dir"):
+        for leaf in "abfg":
+            box.file(f"{name}/{leaf}", f"{name}/{leaf} secret\n", 0o755)
+    box.file("rcd/denied", "denied\n")
+    ruled = [f"{d}/rule_{kind}" for d in ("n", "cd", "rcd/sub") for kind in "rwx"]
+    for name in ruled:
+        box.file(name, "#!/bin/sh\nexit 0\n", 0o755)
+    system, work = existing("/usr", "/lib", "/lib64", "/bin", "/etc"), lambda *names: [f"{box.work}/{n}" for n in names]
+    of = lambda *kinds: work(*(n for n in ruled if n[-1] in kinds))
+    path = box.new_profile()
+    path.write_text(
+        f"version = 2\n[filesystem]\nread = {toml([*system, '/proc/self', PROGRAMS, *work('r', 'rcd', 'x'), *of('r', 'x')])}\n"
+        f"exec = {toml([*system, *work('x'), *of('x')])}\nwrite = {toml([*work('w'), *of('w')])}\n"
+        f"create = {toml(work('c', 'cd', 'rcd'))}\ndelete = {toml(work('cd', 'rcd'))}\ndeny = {toml(work('rcd/denied', 'rcd/deny_dir'))}\n"
+    )
+    return path
+
+
+def test_R22_calls_at_random_go_as_on_the_real_tree(box):
+    """The same calls under the same profile, without a view and with one: the same ends, the same texts, the same tree."""
+    profile = mixed_tree(box)
+    box.save()
+    for seed in range(10):
+        ends = []
+        for options in ([], ["--workdir", box.work]):
+            box.restore()
+            done = box.tool("run", "-p", profile, *options, "--cwd", box.work, "--", "/usr/bin/python3", "-S", PROGRAMS / "calls-at-random.py", str(seed), "150")
+            assert done.status == 0 and not done.messages, done.describe()
+            ends.append((re.sub("EACCES|EXDEV|EPERM", "refused", done.stdout).splitlines(), without_times(box.snapshot())))
+        (real, real_tree), (view, view_tree) = ends
+        differ = [(a, b) for a, b in zip(real, view) if a != b and not ("do_reopen" in b and b.endswith("refused"))]
+        assert len(view) == 150 and not differ, f"seed {seed}: {differ[:5]}"
+        assert real_tree == view_tree, f"seed {seed}: {set(real_tree.items()) ^ set(view_tree.items())}"
+
+
+def test_R22_no_way_into_the_views_own_directory(box):
+    """The program knows where it is, and its parent is granted."""
+    box.file("open/f", "free\n")
+    box.file("open/g", "free\n")
+    box.file("sealed/old", "sealed text\n")
+    profile = box.new_profile()
+    profile.write_text(
+        f"version = 2\n[filesystem]\nread = {toml([*existing('/usr', '/lib', '/lib64', '/bin', '/etc'), '/proc/self', PROGRAMS, box.work / 'open', box.storage])}\n"
+        f"exec = {toml([*existing('/usr', '/lib', '/lib64', '/bin'), box.work / 'open'])}\ncreate = {toml([box.work / 'open', box.work / 'sealed', box.storage])}\n"
+        f"delete = {toml([box.work / 'open', box.work / 'sealed', box.storage])}\n"
+    )
+    result = box.tool("run", "-p", profile, "--workdir", box.work, "--on-exit=abort", "--", "/usr/bin/python3", "-S", PROGRAMS / "attack-view.py", box.storage)
+    assert result.status == 0 and result.stdout == "upper known\n", result.describe()
+    assert uppers(box) == [], result.describe()
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_R22_a_path_that_is_rewritten_during_the_call(box, outside):
+    """Threads change paths while calls are looked at: nothing in the directory is changed, whatever is real beside it."""
+    racer = box.program("path-race")
+    if outside:
+        (box.work / "real").mkdir()
+        for i in range(8):
+            box.file(f"proj/f{i}", f"f {i}\n")
+            os.symlink(f"../proj/f{i}", box.work / f"real/lower{i}")
+            box.file(f"real/upper{i}", f"upper {i}\n")
+        workdir, cwd = box.work / "proj", box.work / "real"
+    else:
+        for i in range(8):
+            box.file(f"lower{i}", f"lower {i}\n")
+        workdir, cwd = box.work, box.work
+    before = {k: v for k, v in box.snapshot(exact=True).items() if not outside or k.startswith("work/proj")}
+    options = ["--workdir", workdir, "--on-exit=abort", "--cwd", cwd]
+    result = box.tool("run", *SYSTEM, "-r", os.path.dirname(racer), "-w", box.work, *options, "--", racer, "2")
+    assert result.status == 0 and "rounds" in result.stdout, result.describe()
+    after = {k: v for k, v in box.snapshot(exact=True).items() if not outside or k.startswith("work/proj")}
+    assert after == before
