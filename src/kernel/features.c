@@ -35,7 +35,7 @@ static bool flag_known(unsigned long flags)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
 }
 
-static bool version_at_least(unsigned long major, unsigned long minor)
+bool sl_kernel_at_least(unsigned long major, unsigned long minor)
 {
 	struct utsname u;
 	unsigned long have_major, have_minor;
@@ -60,9 +60,9 @@ unsigned int sl_kernel_features(void)
 		have |= SL_FEATURE_LISTENER;
 	if (flag_known(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV))
 		have |= SL_FEATURE_WAIT_KILLABLE;
-	if (version_at_least(5, 14))
+	if (sl_kernel_at_least(5, 14))
 		have |= SL_FEATURE_ADDFD_SEND;
-	if (version_at_least(6, 6))
+	if (sl_kernel_at_least(6, 6))
 		have |= SL_FEATURE_SYNC_WAKE_UP;
 	return have;
 }

@@ -26,4 +26,7 @@ extern const struct sl_kernel_feature sl_kernel_feature_rows[];
 /* SL_FEATURE_* bits of what is there. */
 unsigned int sl_kernel_features(void);
 
+/* Is the kernel, by its name, of this version or a later one? For what it tells of no other way. */
+bool sl_kernel_at_least(unsigned long major, unsigned long minor);
+
 #endif

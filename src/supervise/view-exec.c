@@ -24,6 +24,7 @@
 
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "kernel/features.h"
 #include "kernel/own-fd.h"
 #include "kernel/substitute.h"
 #include "supervise/view-calls.h"
@@ -84,7 +85,7 @@ static int check_program(struct exec *x, const struct sl_place *p)
 		return 0; /* the kernel will say */
 	if (S_ISLNK(n->mode))
 		return -ELOOP;
-	if (!S_ISREG(n->mode))
+	if (!S_ISREG(n->mode) || sl_vperm_noexec(n))
 		return -EACCES;
 	r = sl_vperm(&x->c->ctx, n, X_OK);
 	return r < 0 ? r : sl_view_may(x->c, p, SL_RIGHT_EXEC | SL_RIGHT_READ);
@@ -288,12 +289,21 @@ static void lay_out(const struct exec *x, const struct arguments *argv, const ch
 
 /* ---- the call ---- */
 
+/* What the program's name (comm) is to be: the file's own where it was executed by its descriptor alone (Linux 6.14;
+ * before, the descriptor's number). */
+static const char *comm_of(const struct exec *x)
+{
+	bool by_file = !x->c->path[0][0] && x->name[0] && sl_kernel_at_least(6, 14);
+
+	return sl_path_basename(by_file ? x->name : x->filename);
+}
+
 /* The path to execute the program by, malloc'd: its last component is the name that the program gets, and it
  * is no shorter than the file name, which takes its place afterwards. link: one was made and must be removed.
  * NULL, with errno. */
 static char *choose_path(const struct exec *x, bool *ret_link)
 {
-	const char *name = sl_path_basename(x->filename);
+	const char *name = comm_of(x);
 	SL_FREE char *path = sl_xstrdup(x->program);
 	size_t want = strlen(x->filename), pad;
 
@@ -324,7 +334,7 @@ static char *choose_path(const struct exec *x, bool *ret_link)
 
 static void remove_link(const struct exec *x)
 {
-	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF "/%s", x->c->v->upper, sl_path_basename(x->filename));
+	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF "/%s", x->c->v->upper, comm_of(x));
 
 	unlink(path);
 }

@@ -11,6 +11,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -30,7 +31,7 @@
 struct choice {
 	char *path;
 	uint64_t room;
-	bool in_memory;
+	int fitness; /* nothing can be executed there: 0; in memory: 1; else 2 */
 };
 
 /* Take a directory that can be written into the choice if it is better than what was found before. */
@@ -39,19 +40,20 @@ static void consider(const char *path, struct choice *best)
 	SL_FREE char *canonical = path && path[0] == '/' ? realpath(path, NULL) : NULL;
 	struct statfs fs;
 	uint64_t room;
-	bool in_memory;
+	int fitness;
 
 	if (!canonical || access(canonical, W_OK | X_OK) < 0 || statfs(canonical, &fs) < 0)
 		return;
-	in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+	fitness = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ? 1 : 2;
+	if (fs.f_flags & ST_NOEXEC)
+		fitness = 0;
 	room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
-	if (best->path &&
-	    (in_memory > best->in_memory || (in_memory == best->in_memory && room <= best->room)))
+	if (best->path && (fitness < best->fitness || (fitness == best->fitness && room <= best->room)))
 		return;
 	free(best->path);
 	best->path = SL_TAKE_PTR(canonical);
 	best->room = room;
-	best->in_memory = in_memory;
+	best->fitness = fitness;
 }
 
 /* The roomiest of the usual places. */
@@ -64,7 +66,7 @@ static void choose(struct choice *ret)
 	consider(getenv("TMPDIR"), &best);
 	consider("/var/tmp", &best);
 	consider(getenv("XDG_CACHE_HOME") ? getenv("XDG_CACHE_HOME") : cache, &best);
-	if (!best.path || best.in_memory)
+	if (!best.path || best.fitness < 2)
 		consider("/tmp", &best);
 	*ret = best;
 }

@@ -107,6 +107,8 @@ int sl_view_accessat(const struct sl_view_ctx *c, struct sl_view_file *at, const
 	if (mode & ~(R_OK | W_OK | X_OK))
 		return -EINVAL;
 	r = sl_vwalk_object(c, at, path, flags & ~AT_EACCESS, &n);
+	if (r == 0 && mode & X_OK && S_ISREG(n->mode) && sl_vperm_noexec(n))
+		return -EACCES;
 	return r < 0 || mode == F_OK ? r : sl_vperm(c, n, mode);
 }
 

@@ -70,6 +70,17 @@ int sl_vperm_change(struct sl_vnode *n, bool append)
 	return 0;
 }
 
+bool sl_vperm_noexec(struct sl_vnode *n)
+{
+	struct statfs fs;
+	int fd;
+
+	while (n && !n->lower)
+		n = sl_vnode_is_dir(n) ? n->parent : n->self ? n->self->dir : NULL;
+	fd = n ? sl_vnode_lower_fd(n) : -EBADF;
+	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_flags & ST_NOEXEC;
+}
+
 int sl_vperm(const struct sl_view_ctx *c, struct sl_vnode *n, int want)
 {
 	struct stat st;

@@ -17,6 +17,10 @@ int sl_vperm_change(struct sl_vnode *n, bool append);
 /* inode_permission(): want is of R_OK, W_OK, X_OK. 0, -EACCES or what stat failed with. */
 int sl_vperm(const struct sl_view_ctx *c, struct sl_vnode *n, int want);
 
+/* Does the object lie on a mount that lets nothing be executed (path_noexec())? What the view made is as the
+ * directory that it lies below in the lower. */
+bool sl_vperm_noexec(struct sl_vnode *n);
+
 /* inode_owner_or_capable(). */
 bool sl_vperm_owner(const struct sl_view_ctx *c, const struct stat *st);
 

@@ -310,6 +310,7 @@ void notify_changes(void)
 	if (geteuid()) {
 		OK(chmod("made", 0));
 		FAILS(EACCES, inotify_add_watch(fd, "made", IN_CREATE));
+		OK(chmod("made", 0755));
 	}
 }
 

@@ -65,6 +65,8 @@ static const struct {
     {"umask", dir_umask},
     {"fd-gone", fd_gone},
     {"fd-moved", fd_moved},
+    {"exec", exec_programs},
+    {"sockets", named_sockets},
     {"inotify", notify_changes},
     {"inotify-names", notify_names},
 };
@@ -332,6 +334,8 @@ int main(int argc, char **argv)
 {
 	static const struct rlimit files = {1024, 1024};
 
+	if (argc > 1 && !strcmp(argv[1], "say-self"))
+		return say_self(argc, argv);
 	umask(022);
 	setrlimit(RLIMIT_NOFILE, &files);
 	if (argc == 2 && !strcmp(argv[1], "prepare")) {

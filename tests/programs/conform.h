@@ -80,5 +80,7 @@ group path_errors, path_lengths, path_slashes, bad_addresses;				 /* conform-pat
 group other_user, other_sticky, other_setgid;					 /* conform-user.c */
 group data_offsets, data_maps, data_copies, data_locks, data_busy, data_readers, data_stays; /* conform-data.c */
 group dir_working, dir_gone, dir_umask, fd_gone, fd_moved, notify_changes, notify_names; /* conform-dir.c */
+group exec_programs, named_sockets;						 /* conform-run.c */
+int say_self(int argc, char **argv); /* of a program that was copied: how it was called */
 
 #endif

@@ -512,6 +512,43 @@ START_TEST(read_only_lower)
 }
 END_TEST
 
+/* Nothing below a mount that forbids it is executed, what the view makes there neither; elsewhere it is. */
+START_TEST(no_execution_where_the_mount_forbids_it)
+{
+	bool mounted = unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) == 0 &&
+		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	SL_FREE char *path = sl_xasprintf("%s/lower/a/noexec", w.top);
+	struct sl_view_file *f = NULL;
+	struct sl_view_ctx c = w.ctx;
+	int r, in;
+
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+	mounted = mounted && mount("none", path, "tmpfs", MS_NOEXEC, NULL) == 0;
+	in = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	close(openat(in, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0755));
+	r = mounted ? -EACCES : 0;
+	ck_assert_int_eq(sl_view_new(in, w.upper, &c.view), 0);
+	ck_assert_int_eq(sl_view_root(c.view, &c.root), 0);
+	c.cwd = c.root;
+	ck_assert_int_eq(sl_view_mkdirat(&c, NULL, "dir", 0755), 0);
+	ck_assert_int_eq(sl_view_openat(&c, NULL, "dir/new", O_CREAT | O_WRONLY, 0755, 0, &f), 0);
+	sl_view_close(f);
+	ck_assert_int_eq(sl_view_accessat(&c, NULL, "file", X_OK, 0), r);
+	ck_assert_int_eq(sl_view_accessat(&c, NULL, "dir/new", R_OK | X_OK, 0), r);
+	ck_assert_int_eq(sl_view_chmodat(&c, NULL, "file", 0711, 0), 0);
+	ck_assert_int_eq(sl_view_accessat(&c, NULL, "file", X_OK, 0), r);
+	ck_assert_int_eq(sl_view_accessat(&c, NULL, "file", W_OK, 0), 0);
+	ck_assert_int_eq(sl_view_accessat(&c, NULL, "dir", X_OK, 0), 0);
+	sl_view_close(c.root);
+	sl_view_free(c.view);
+	close(in);
+	if (mounted)
+		umount(path);
+	ck_assert_int_eq(sl_view_chmodat(&w.ctx, NULL, "a/c", 0755, 0), 0);
+	ck_assert_int_eq(sl_view_accessat(&w.ctx, NULL, "a/c", X_OK, 0), 0);
+}
+END_TEST
+
 /* The call sets all flags at once, and ext4 that is told to do without extents sets the others and then says
  * EOPNOTSUPP where it cannot: what is there stays. */
 static bool set_inode_flag(int fd, int flag)
@@ -607,6 +644,7 @@ int main(void)
 	tcase_add_test(t, attributes_alone_are_copied);
 	tcase_add_test(t, statx_is_stat);
 	tcase_add_test(t, read_only_lower);
+	tcase_add_test(t, no_execution_where_the_mount_forbids_it);
 	tcase_add_test(t, immutable_and_append_only_lower);
 	tcase_add_test(t, statfs_is_the_lower_s);
 	tcase_add_test(t, nothing_is_left_in_the_upper);
