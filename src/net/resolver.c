@@ -26,7 +26,7 @@
 /* A file that is read anew when it is another one. */
 struct watched {
 	const char *path;
-	bool read;
+	bool read, kept;
 	struct stat st;
 };
 
@@ -77,6 +77,8 @@ static bool changed(struct watched *w, struct sl_strbuf *text)
 	char chunk[16384];
 	ssize_t n;
 
+	if (w->kept)
+		return false;
 	if (stat(w->path, &st) < 0)
 		st = (struct stat){.st_size = -1};
 	if (w->read && is_same(&st, &w->st))
@@ -127,6 +129,18 @@ struct sl_resolver *sl_resolver_new(const struct sl_resolver_options *options)
 	if (r->learn)
 		read_hosts(r);
 	return r;
+}
+
+void sl_resolver_keep(struct sl_resolver *r, bool resolv_conf, bool hosts)
+{
+	pthread_mutex_lock(&r->lock);
+	if (resolv_conf)
+		read_resolv_conf(r);
+	if (hosts)
+		read_hosts(r);
+	r->resolv_conf.kept = resolv_conf;
+	r->hosts.kept = hosts;
+	pthread_mutex_unlock(&r->lock);
 }
 
 static void job_finish(struct job *j)

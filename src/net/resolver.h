@@ -18,7 +18,7 @@
  * (sl_resolver_look_up). All I/O is in threads that are started when they are needed first; nothing here
  * blocks the caller.
  *
- * The files are read anew when they have changed.
+ * The files are read anew when they have changed, but those that the program may change itself.
  */
 #ifndef SL_NET_RESOLVER_H
 #define SL_NET_RESOLVER_H
@@ -38,6 +38,9 @@ struct sl_resolver_options {
 };
 
 struct sl_resolver *sl_resolver_new(const struct sl_resolver_options *options);
+
+/* What the files say now holds to the end: for those that the program may change, before it can. After the grants. */
+void sl_resolver_keep(struct sl_resolver *r, bool resolv_conf, bool hosts);
 
 /* Ends the threads; what waits for a look-up is called before. NULL is fine. */
 void sl_resolver_free(struct sl_resolver *r);

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "base/path.h"
 #include "kernel/landlock.h"
 #include "kernel/own-fd.h"
+#include "kernel/own-path.h"
 #include "net/resolver.h"
 #include "sandlock.h"
 #include "supervise/registry.h"
@@ -204,6 +206,23 @@ static void report(void *arg, const struct sl_net_event *e)
 	sl_observer_net(run->options->observer, e);
 }
 
+static bool may_change_name(const struct sl_policy *policy, const char *path)
+{
+	SL_FREE char *dir = sl_path_dirname(path);
+	struct sl_access write = {SL_RIGHT_WRITE, path}, delete = {SL_RIGHT_DELETE, dir};
+
+	return sl_policy_allows(policy, &write, NULL) || sl_policy_allows(policy, &delete, NULL);
+}
+
+/* May the command say what the file says: by its name, or by that to which a symbolic link leads? */
+static bool may_change(const struct sl_policy *policy, const char *path)
+{
+	char found[PATH_MAX];
+	SL_CLOSE int fd = sl_own_path_open(path, found);
+
+	return may_change_name(policy, path) || (fd >= 0 && may_change_name(policy, found));
+}
+
 /* Sockets on the command's behalf, and names where rules have some. */
 static void set_up_net(struct sl_run *run)
 {
@@ -224,6 +243,8 @@ static void set_up_net(struct sl_run *run)
 	for (size_t i = 0; policy && i < policy->net.allow_count; i++)
 		if (policy->net.allow[i].target == SL_NET_HOST)
 			sl_names_grant(sl_resolver_names(net->resolver), policy->net.allow[i].host);
+	if (policy)
+		sl_resolver_keep(net->resolver, may_change(policy, "/etc/resolv.conf"), may_change(policy, "/etc/hosts"));
 }
 
 /* What of the limits no cgroup holds is measured. */

@@ -291,6 +291,31 @@ print(socket.gethostbyname("www.test"))
         assert process.stdout.read() == "10.77.0.2\n"
 
 
+def test_N4_what_the_command_may_write_names_nobody(net):
+    """It could say itself who its nameserver is, and which address a granted name has: both stay as they were at the start."""
+    net.network.serve("10.77.0.98", 53, "udp")
+    profile = net.profile(f"tcp://www.test:{PORT}")
+    code = f"""
+import socket, sys
+def reach(name, make):
+    try:
+        make()
+        print(name, "reached")
+    except PermissionError:
+        print(name, "refused")
+open("/etc/resolv.conf", "w").write("nameserver 10.77.0.98\\n")
+open("/etc/hosts", "w").write("10.77.0.9 www.test\\n")
+reach("nameserver", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("10.77.0.98", 53)))
+reach("sent", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(bytes.fromhex(sys.argv[1]), ("10.77.0.98", 53)))
+reach("host", lambda: socket.create_connection(("10.77.0.9", {PORT})))
+reach("moved", lambda: socket.create_connection(("10.77.0.2", {PORT})))
+"""
+    query = b"\x77\x77\1\0\0\1\0\0\0\0\0\0\3www\4test\0\0\1\0\1".hex()
+    ran = net.run(profile, [PYTHON, "-c", code, query], "-w", "/etc/hosts", "-w", "/etc/resolv.conf")
+    assert ran.stdout.split("\n") == ["nameserver refused", "sent refused", "host refused", "moved reached", ""], ran.describe()
+    assert not {k for k in net.network.connections() if k.startswith(("10.77.0.9:", "10.77.0.98"))}
+
+
 def test_N4_servers_that_look_up_any_name(net):
     """nscd would answer for every name. It is not learned and not reached; the C library goes on to the nameserver."""
     net.network.serve("", 0, "nscd")
