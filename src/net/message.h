@@ -9,9 +9,11 @@
 
 #include "net/call.h"
 
-/* Data is copied in pieces of at most this much; a datagram is one piece, of at most SL_DATAGRAM_MAX. */
-#define SL_PIECE_BYTES	(256 * 1024)
-#define SL_DATAGRAM_MAX (8 * 1024 * 1024)
+/* Data is copied in pieces of at most this much; a datagram is one piece, of at most SL_DATAGRAM_MAX. As many pieces are held
+ * as there are sends that wait, outside of the caller's limit of memory: those are smaller. */
+#define SL_PIECE_BYTES	 (256 * 1024)
+#define SL_WAITING_BYTES (32 * 1024)
+#define SL_DATAGRAM_MAX	 (8 * 1024 * 1024)
 
 struct sl_message {
 	struct sl_address address; /* len 0: none */

@@ -108,13 +108,26 @@ static bool is_stream(const struct sending *s)
 	return s->c.type == SOCK_STREAM;
 }
 
-/* Copy what goes next. A datagram whole. */
+/* The longest datagram that the kernel would take: what is longer need not be copied. */
+static uint64_t longest_datagram(const struct sending *s)
+{
+	int size = 0;
+	socklen_t len = sizeof(size);
+
+	if (s->c.family == AF_INET || s->c.family == AF_INET6)
+		return UINT16_MAX;
+	if (getsockopt(s->c.fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0 || size < 0)
+		return 0;
+	return SL_MIN((uint64_t)size, (uint64_t)SL_DATAGRAM_MAX);
+}
+
+/* Copy what goes next. A datagram whole; of a stream less where it may wait for long. */
 static int load_piece(struct sending *s)
 {
-	uint64_t left = s->m.total - s->sent;
-	size_t len = (size_t)(is_stream(s) ? SL_MIN(left, (uint64_t)SL_PIECE_BYTES) : left);
+	uint64_t left = s->m.total - s->sent, most = s->in_worker ? SL_WAITING_BYTES : SL_PIECE_BYTES;
+	size_t len = (size_t)(is_stream(s) ? SL_MIN(left, most) : left);
 
-	if (!is_stream(s) && left > SL_DATAGRAM_MAX)
+	if (!is_stream(s) && left > SMALL_BYTES && left > longest_datagram(s))
 		return -EMSGSIZE;
 	if (!get_piece(s, SL_MAX(len, (size_t)SL_DNS_QUERY_MAX)))
 		return -ENOMEM;
@@ -374,6 +387,15 @@ static void work(void *arg)
 	struct sending *s = arg;
 
 	s->in_worker = true;
+	if (s->piece_len > SL_WAITING_BYTES && is_stream(s)) {
+		int r = load_piece(s);
+
+		if (r < 0 || !sl_net_call_valid(&s->c)) {
+			sl_net_answer(&s->c, s->sent ? (int64_t)s->sent : r < 0 ? r : -EACCES);
+			release(s);
+			return;
+		}
+	}
 	sl_net_answer(&s->c, send_all(s));
 	release(s);
 }
@@ -399,7 +421,7 @@ int64_t sl_net_send(struct sl_net_call *c)
 	int64_t r;
 	int e;
 
-	if (!c->net->policy && learn_connected(c) == SL_GO_ON)
+	if (!c->net->policy && !c->net->refuse_all && learn_connected(c) == SL_GO_ON)
 		return SL_GO_ON;
 	s = sl_xcalloc(1, sizeof(*s));
 	s->c = *c;

@@ -7,6 +7,7 @@
  *   connect, connect6, fastopen       TCP: the address behind the pointer changes
  *   sendto, sendmsg, iovec, sendmmsg  UDP: the address, the message header, or the vector of messages changes
  *   unspec                            UDP: the family goes between AF_INET and AF_UNSPEC, and the port with it
+ *   named                             TCP: whether a send that connects has an address changes; only BAD is named
  *   descriptor                        the number is now a TCP socket, now a UDP socket, on which GOOD means something else
  *   path, path-dgram                  AF_UNIX: the path's bytes change
  *   link, link-dgram                  AF_UNIX: a symbolic link on the way changes, GOOD.link
@@ -66,6 +67,8 @@ static void *meddle(void *unused)
 			swap_link(which);
 		} else if (is("sendmsg") || is("iovec")) {
 			shared_message.msg_name = which ? &bad : &good;
+		} else if (is("named")) {
+			shared_message.msg_name = which ? &bad : NULL;
 		} else if (is("sendmmsg")) {
 			for (int m = 0; m < 3; m++)
 				shared_messages[m].msg_hdr.msg_name = which ? &bad : &good;
@@ -95,6 +98,8 @@ static long try_stream(int family)
 
 	if (is("fastopen"))
 		r = sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, &shared.any, shared_len);
+	else if (is("named"))
+		r = sendmsg(fd, &shared_message, MSG_FASTOPEN | MSG_NOSIGNAL);
 	else
 		r = connect(fd, &shared.any, shared_len);
 	r = r < 0 ? -errno : r;

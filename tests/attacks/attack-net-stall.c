@@ -1,16 +1,18 @@
 /*
  * attack-net-stall.c - making the supervisor wait: what one process does must not hold up the calls of another.
  *
- * usage: attack-net-stall
+ * usage: attack-net-stall [hold]
  *
  * To be run under a profile that grants tcp://127.0.0.1 and port 0. Each attempt lets a child do its worst and then makes a
- * call of its own that the supervisor has to answer; SIGALRM is how it ends where nobody answers.
+ * call of its own that the supervisor has to answer; SIGALRM is how it ends where nobody answers. "hold": sends what nobody
+ * receives, says "held" and stays until it is told a line.
  */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include "attack.h"
@@ -180,13 +182,42 @@ static long s_linger(void)
 	return beside(closes_that_wait);
 }
 
-int main(void)
+/* Sends that nobody receives, from many threads: who acts for them holds what each has to send. */
+#define SENDERS 500
+
+static int stuck[2];
+
+static void *send_stuck(void *arg)
+{
+	static char bytes[1 << 20];
+	struct iovec iov = {bytes, sizeof(bytes)};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	sendmsg(stuck[0], &h, 0);
+	return arg;
+}
+
+static int hold(void)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, stuck) < 0)
+		attack_die("socketpair");
+	for (int i = 0; i < SENDERS; i++)
+		start_thread(send_stuck, NULL);
+	usleep(500000);
+	puts("held");
+	fflush(stdout);
+	return getchar() == EOF;
+}
+
+int main(int argc, char **argv)
 {
 	static const struct attempt table[] = {
 	    {"flags", s_flags},
 	    {"linger", s_linger},
 	};
 
+	if (argc == 2 && !strcmp(argv[1], "hold"))
+		return hold();
 	attack_table(table, ATTACK_LEN(table));
 	return 0;
 }

@@ -99,3 +99,16 @@ def test_N7_a_race_reaches_no_denied_server(sandlock, program, tmp_path, kind):
     assert int(found["denied"]) > 0, found
     if kind != "descriptor":
         assert good > 0 and int(found["good"]) > 0, (good, found)
+
+
+def test_N7_learning_without_a_network_is_no_matter_of_when(sandlock, program):
+    """A send that connects names nobody when it is looked at, and somebody when it is made."""
+    server = Server(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))
+    port = str(server.socket.getsockname()[1])
+    try:
+        command = [sandlock, "learn", "--no-network", "--keep-failed", "-o", os.devnull, "--", program, "named", str(TRIES), port, port]
+        found = attacks.call(command, timeout=300)
+    finally:
+        count = server.end()
+    assert count == 0 and int(found["good"]) == 0, (count, found)
+    assert int(found["denied"]) > 0, found

@@ -1,5 +1,9 @@
 """What one process does to its sockets while the supervisor acts on them holds up no other process's calls."""
 
+import pathlib
+import re
+import subprocess
+
 import attacks
 import pytest
 
@@ -16,3 +20,16 @@ def test_N8_changing_a_socket_meanwhile_delays_nobody(sandlock, program, tmp_pat
     granted = attacks.profile(tmp_path / "p.toml", exec=[program], extra=NETWORK)
     confined = attacks.confined(sandlock, granted, [program], timeout=120)
     attacks.compare(confined, dict.fromkeys(ATTEMPTS, "SUCCEEDED"))
+
+
+def test_R14_sends_that_wait_take_little_memory(sandlock, program, tmp_path):
+    """500 threads send a mebibyte each: their memory has limits, and is not to be had from the supervisor instead."""
+    granted = attacks.profile(tmp_path / "p.toml", exec=[program], extra='[network]\nunix = ["@own"]\n')
+    command = [sandlock, "run", "-p", granted, "--", program, "hold"]
+    with attacks.running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as tool:
+        assert tool.stdout.readline() == "held\n"
+        status = pathlib.Path(f"/proc/{tool.pid}/status").read_text()
+        assert int(re.search(r"VmRSS:\s+(\d+)", status)[1]) < 64 * 1024, status
+        tool.stdin.write("\n")
+        tool.stdin.close()
+        tool.wait(60)
