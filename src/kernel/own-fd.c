@@ -128,6 +128,23 @@ int sl_fd_flags(pid_t tid, int fd)
 	return line ? (int)strtol(line + strlen("flags:"), NULL, 8) : -EPERM;
 }
 
+int sl_fd_is_path(pid_t tid, int fd)
+{
+	struct stat st;
+	char name[48];
+	int flags;
+
+	/* The permissions of the link are what the descriptor was opened for: fs/proc/fd.c. O_PATH is for nothing, but so
+	 * is the access mode 3. */
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)tid, fd);
+	if (lstat(name, &st) < 0)
+		return errno == ENOENT ? -EBADF : -EPERM;
+	if (st.st_mode & 0777)
+		return 0;
+	flags = sl_fd_flags(tid, fd);
+	return flags < 0 ? flags : (flags & O_PATH) != 0;
+}
+
 int sl_fd_reopen(pid_t tid, int fd, int *ret_flags)
 {
 	char name[48];

@@ -32,6 +32,9 @@ void sl_pidfds_release(struct sl_pidfds *p);
 /* As sl_fd_take(). */
 int sl_fd_take_by(struct sl_pidfds *p, pid_t tid, int fd);
 
+/* Is a thread's descriptor O_PATH? 1, 0; -EBADF, -EPERM. */
+int sl_fd_is_path(pid_t tid, int fd);
+
 /* Can descriptors be taken here at all? A container's seccomp profile refuses pidfd_getfd to whom lacks CAP_SYS_PTRACE. */
 bool sl_fd_can_take(void);
 

@@ -96,6 +96,7 @@
 	C(flistxattr,     LISTXATTR,    ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(listxattrat,    LISTXATTR,    ALLOW,       0,  1,  N,  N,  2,  N,  N, 0)                    \
 	C(inotify_add_watch, WATCH,     ALLOW,       N,  1,  N,  N,  2,  N,  N, 0)                    \
+	C(umask,             UMASK,     ALLOW,       N,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* attributes */                                                                             \
 	C(fchmod,          CHMOD,        ATTRIBUTE,  0,  N,  N,  N,  N,  1,  N, 0)                    \
 	C(fchmodat,        CHMOD,        ATTRIBUTE,  0,  1,  N,  N,  N,  2,  N, 0)                    \

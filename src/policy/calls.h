@@ -42,6 +42,7 @@ enum sl_op {
 	SL_OP_GETXATTR,
 	SL_OP_LISTXATTR,
 	SL_OP_WATCH,	   /* inotify_add_watch */
+	SL_OP_UMASK,	   /* whoever makes files on a view keeps umasks */
 	SL_OP_BIND,
 	SL_OP_CONNECT,
 	SL_OP_LISTEN,

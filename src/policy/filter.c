@@ -112,6 +112,8 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 	case SL_OP_PROCESS:
 	case SL_OP_DUMPABLE:
 		return SECCOMP_RET_ALLOW;
+	case SL_OP_UMASK:
+		return plan->view ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
 	default:
 		if (reads_of_view(op))
 			return SECCOMP_RET_ALLOW;

@@ -103,14 +103,14 @@ static int change_open(struct sl_view_call *c, const struct sl_place *p, const s
 /* Which descriptors fchmod(2) and its like take: none that is O_PATH. */
 static int check_descriptor(const struct sl_view_call *c, const struct sl_change *change)
 {
-	int flags;
+	int r;
 
 	if (change->form != SL_BY_FD || change->dirfd == AT_FDCWD)
 		return 0;
-	flags = sl_fd_flags(c->tid, change->dirfd);
-	if (flags < 0)
-		return flags == -EPERM ? -EACCES : flags;
-	return flags & O_PATH ? -EBADF : 0;
+	r = sl_fd_is_path(c->tid, change->dirfd);
+	if (r < 0)
+		return r == -EPERM ? -EACCES : r;
+	return r ? -EBADF : 0;
 }
 
 static int find(struct sl_view_call *c, const struct sl_change *change, struct sl_place *p)

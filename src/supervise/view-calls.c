@@ -64,12 +64,19 @@ static sl_view_handler *const handlers[] = {
 int sl_view_call_path(struct sl_view_call *c, int which)
 {
 	int arg = which ? c->row->path2_arg : c->row->path_arg;
+	const char *known;
 	ssize_t n;
 
 	if (c->has_path[which])
 		return 0;
 	if (arg == SL_NO_ARG)
 		return -EINVAL;
+	known = c->v->observer ? sl_observer_path(c->v->observer, which) : NULL;
+	if (known) {
+		memcpy(c->path[which], known, strlen(known) + 1);
+		c->has_path[which] = true;
+		return 0;
+	}
 	n = sl_tracee_read_string(c->tid, c->n->data.args[arg], c->path[which], sizeof(c->path[which]));
 	if (n < 0)
 		return (int)n;
@@ -198,7 +205,6 @@ static int read_identity(struct sl_view_call *c)
 
 int sl_view_call_ctx(struct sl_view_call *c, bool with_umask)
 {
-	struct sl_creds creds;
 	int r;
 
 	if (!c->ctx_ready) {
@@ -217,11 +223,8 @@ int sl_view_call_ctx(struct sl_view_call *c, bool with_umask)
 	}
 	if (!with_umask)
 		return 0;
-	r = sl_tracee_creds(c->tid, &creds);
-	if (r < 0)
-		return r == -ESRCH ? r : -EACCES;
-	c->ctx.umask = creds.umask;
-	return 0;
+	r = sl_view_umask_of(&c->v->umasks, c->tid, c->v->now_ms, &c->ctx.umask);
+	return r < 0 && r != -ESRCH ? -EACCES : r;
 }
 
 int sl_view_call_begin(struct sl_view_call *c, bool with_umask)
@@ -289,7 +292,9 @@ static int look_and_perform(struct sl_view_call *c)
 
 	if (r < 0)
 		return r;
+	c->looking = true;
 	seen = o ? sl_observer_look(o, c->listener, c->n) : 0;
+	c->looking = false;
 	if (seen == SL_OBSERVER_SEEN && !c->changes)
 		return SL_VIEW_CONTINUE;
 	return seen < 0 ? seen : perform(c);
@@ -329,13 +334,13 @@ bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	struct sl_view_call *c = &call;
 	int r = SL_VIEW_CONTINUE; /* what has no row the seccomp program had allowed, had nobody wanted to see
 				     it */
-	uint32_t now = sl_cache_now_ms();
 
 	c->v = v;
 	c->listener = listener;
 	c->n = n;
 	c->row = sl_call_by_nr(n->data.nr);
 	c->tid = (pid_t)n->pid;
+	sl_view_umask_call(&v->umasks, c->tid, c->row && c->row->op == SL_OP_UMASK);
 	if (is_foreign(v, c->row, n))
 		return false;
 	c->has_path[0] = c->has_path[1] = c->ctx_ready = c->identified = c->other = c->changes =
@@ -343,9 +348,10 @@ bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	c->reply_fd = -EBADF;
 	c->reply_cloexec = 0;
 	v->call = c;
-	if (now - v->looked_ms >= SL_VIEW_AGE_MS) {
+	v->now_ms = sl_cache_now_ms();
+	if (v->now_ms - v->looked_ms >= SL_VIEW_AGE_MS) {
 		sl_view_forget(v->view);
-		v->looked_ms = now;
+		v->looked_ms = v->now_ms;
 	}
 	if (!sl_behalf_proc_is_ours()) {
 		r = -EPERM;
@@ -362,6 +368,7 @@ bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	}
 	/* What was read of the caller was the caller's only if it still waits. */
 	sl_view_call_settle(c, r);
+	sl_view_forget_memos(c);
 	v->call = NULL;
 	if (v->policy && r == SL_VIEW_CONTINUE)
 		return false;

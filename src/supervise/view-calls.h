@@ -73,6 +73,18 @@ struct sl_view_calls {
 	 * leads out. */
 	struct sl_vnode *stood[SL_VIEW_STOOD];
 	size_t next_stood;
+	/* What is kept of umasks (view-umask.c). */
+	struct sl_view_umasks {
+		struct sl_view_umask {
+			pid_t tid;
+			mode_t mask;
+			uint32_t ms;
+		} slots[64];
+		pid_t changing[16]; /* have been told to make a umask(2), and have made no other call since */
+		size_t changing_len;
+		bool lost; /* there was one more */
+	} umasks;
+	uint32_t now_ms;
 	uint32_t looked_ms; /* since when the view has remembered directories of the lower */
 	/* Files without a name that a link call may still give one, and the directories being listed. */
 	struct sl_view_unnamed {
@@ -108,32 +120,6 @@ struct sl_view_calls {
 	struct sl_view_readers readers;
 };
 
-/* One call. */
-struct sl_view_call {
-	struct sl_view_calls *v;
-	int listener;
-	const struct seccomp_notif *n;
-	const struct sl_call *row;
-	enum sl_op op;
-	pid_t tid;
-	bool has_path[2];
-	char path[2][PATH_MAX]; /* the path arguments, copied once */
-	struct sl_creds creds;	/* of a caller that is not like us: other */
-	bool other;
-	struct sl_view_creds view_creds;
-	struct sl_view_ctx ctx; /* set up by sl_view_call_ctx() */
-	bool identified;	/* view_creds are of creds already */
-	bool ctx_ready;
-	struct sl_view_trail trail;
-	int reply_fd;		/* with SL_VIEW_SEND_FD; closed by the router */
-	uint32_t reply_cloexec; /* O_CLOEXEC or 0 */
-	int open_flags;		/* of the open calls: O_*, mode, RESOLVE_* */
-	mode_t open_mode;
-	uint64_t open_resolve;
-	bool changes;	       /* the call is one that changes something, or opens for that */
-	bool existing_changed; /* something that was there differs now: no remembered open holds any more */
-};
-
 /* What a handler returns besides a value or an -errno: the call is continued; the descriptor reply_fd is the
  * result; the handler has answered itself, and the call succeeded (subst: the process runs on). */
 #define SL_VIEW_CONTINUE (-6000)
@@ -159,6 +145,48 @@ struct sl_place {
 };
 #define SL_PLACE_INIT ((struct sl_place){.fd = -EBADF})
 void sl_place_release(struct sl_place *p);
+
+/* What was looked for: at AT_FDCWD or a descriptor, with SL_VWALK_* and RESOLVE_*. */
+struct sl_view_sought {
+	int at, flags;
+	uint64_t resolve;
+	const char *path;
+};
+struct sl_view_memo {
+	struct sl_view_sought what; /* but for the path */
+	char path[PATH_MAX];
+	struct sl_place place;
+	int result;
+};
+
+/* One call. */
+struct sl_view_call {
+	struct sl_view_calls *v;
+	int listener;
+	const struct seccomp_notif *n;
+	const struct sl_call *row;
+	enum sl_op op;
+	pid_t tid;
+	bool has_path[2];
+	char path[2][PATH_MAX]; /* the path arguments, copied once */
+	struct sl_creds creds;	/* of a caller that is not like us: other */
+	bool other;
+	struct sl_view_creds view_creds;
+	struct sl_view_ctx ctx; /* set up by sl_view_call_ctx() */
+	bool identified;	/* view_creds are of creds already */
+	bool ctx_ready;
+	struct sl_view_trail trail;
+	int reply_fd;		/* with SL_VIEW_SEND_FD; closed by the router */
+	uint32_t reply_cloexec; /* O_CLOEXEC or 0 */
+	int open_flags;		/* of the open calls: O_*, mode, RESOLVE_* */
+	mode_t open_mode;
+	uint64_t open_resolve;
+	bool changes;	       /* the call is one that changes something, or opens for that */
+	bool looking;	       /* the observer looks: what it finds is kept for the handler */
+	size_t memo_len;
+	struct sl_view_memo memos[4];
+	bool existing_changed; /* something that was there differs now: no remembered open holds any more */
+};
 
 /* What a place of kind VIEW is part of. */
 enum sl_area {
@@ -312,6 +340,16 @@ int sl_view_observe_resolve(void *arg, int dirfd, const char *path, const struct
 
 /* Is what the lower has at this path not of the view, but changed by the command itself? arg: the struct sl_view_calls. */
 bool sl_view_stays_real(const char *lower, void *arg);
+
+/* Has this been found for the call already? The place, used once more, and the result of looking for it. */
+bool sl_view_recall(struct sl_view_call *c, const struct sl_view_sought *what, struct sl_place *ret, int *ret_result);
+void sl_view_memorize(struct sl_view_call *c, const struct sl_view_sought *what, const struct sl_place *p, int result);
+void sl_view_forget_memos(struct sl_view_call *c);
+
+/* A call of a thread was notified; changes: a umask(2) that will be continued. */
+void sl_view_umask_call(struct sl_view_umasks *u, pid_t tid, bool changes);
+/* The umask of a thread that waits. -errno. */
+int sl_view_umask_of(struct sl_view_umasks *u, pid_t tid, uint32_t now_ms, mode_t *ret);
 
 /* Let go of the directories that are kept. */
 void sl_view_forget_stood(struct sl_view_calls *v);

@@ -171,9 +171,12 @@ static int follow_link(struct sl_view_call *c, const char *link, struct sl_place
 
 int sl_view_locate_fd(struct sl_view_call *c, int fd, struct sl_place *ret)
 {
+	const struct sl_view_sought what = {.at = fd, .path = ""};
 	char link[64];
 	int r;
 
+	if (sl_view_recall(c, &what, ret, &r))
+		return r;
 	*ret = SL_PLACE_INIT;
 	if (fd == AT_FDCWD)
 		snprintf(link, sizeof(link), "/proc/%d/cwd", (int)c->tid);
@@ -188,6 +191,7 @@ int sl_view_locate_fd(struct sl_view_call *c, int fd, struct sl_place *ret)
 		ret->via_fd = true;
 		ret->fd = fd;
 	}
+	sl_view_memorize(c, &what, ret, r);
 	return r;
 }
 
@@ -383,8 +387,8 @@ static int walk_on(struct locating *l, struct sl_place *ret)
 	return -ELOOP;
 }
 
-int sl_view_locate(struct sl_view_call *c, int at, const char *path, int walk_flags, uint64_t resolve,
-		   struct sl_place *ret)
+static int locate(struct sl_view_call *c, int at, const char *path, int walk_flags, uint64_t resolve,
+		  struct sl_place *ret)
 {
 	struct locating l = {.c = c, .flags = walk_flags, .resolve = resolve & ~(uint64_t)RESOLVE_CACHED};
 	int r = sl_view_call_ctx(c, false);
@@ -392,8 +396,6 @@ int sl_view_locate(struct sl_view_call *c, int at, const char *path, int walk_fl
 	*ret = SL_PLACE_INIT;
 	if (r < 0)
 		return r;
-	if (!*path)
-		return walk_flags & SL_VWALK_EMPTY ? sl_view_locate_fd(c, at, ret) : -ENOENT;
 	if (strlen(path) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	l.path = sl_xstrdup(path);
@@ -408,6 +410,26 @@ int sl_view_locate(struct sl_view_call *c, int at, const char *path, int walk_fl
 	if (r == 0 && ret->kind == SL_PLACE_VIEW && ret->walk.node)
 		ret->changed = is_changed(ret->walk.node) &&
 			       !(c->v->policy && sl_place_area(c->v, ret) == SL_AREA_REAL);
+	return r;
+}
+
+int sl_view_locate(struct sl_view_call *c, int at, const char *path, int walk_flags, uint64_t resolve,
+		   struct sl_place *ret)
+{
+	const struct sl_view_sought what = {.at = at, .flags = walk_flags, .resolve = resolve, .path = path};
+	int r;
+
+	if (!*path) {
+		*ret = SL_PLACE_INIT;
+		r = sl_view_call_ctx(c, false);
+		if (r < 0)
+			return r;
+		return walk_flags & SL_VWALK_EMPTY ? sl_view_locate_fd(c, at, ret) : -ENOENT;
+	}
+	if (sl_view_recall(c, &what, ret, &r))
+		return r;
+	r = locate(c, at, path, walk_flags, resolve, ret);
+	sl_view_memorize(c, &what, ret, r);
 	return r;
 }
 
@@ -543,10 +565,7 @@ static int fill_resolved(const struct sl_view_calls *v, const struct sl_place *p
 		if (ret->fd < 0)
 			return ret->fd;
 	}
-	if (parent && named) {
-		ret->parent_fd = sl_vnode_attr_fd(w->dir);
-		if (ret->parent_fd < 0)
-			return ret->parent_fd;
+	if (parent && named) { /* the directory itself nobody asks for, because the view decides */
 		if (strlen(w->name) >= sizeof(ret->name))
 			return -ENAMETOOLONG;
 		memcpy(ret->name, w->name, strlen(w->name) + 1);
@@ -573,9 +592,10 @@ static int locate_for(struct sl_view_call *c, int dirfd, const char *path, const
 		      struct sl_place *p)
 {
 	bool follow = !(opts->flags & SL_RESOLVE_NOFOLLOW), parent = opts->flags & SL_RESOLVE_PARENT;
+	bool opens = c->op == SL_OP_OPEN || c->op == SL_OP_OPENAT2 || c->op == SL_OP_CREAT;
 	int flags = opts->flags & SL_RESOLVE_EMPTY ? SL_VWALK_EMPTY : 0, r;
 
-	if (!parent || follow)
+	if (!parent || follow || opens)
 		return sl_view_locate(c, dirfd, path,
 				      flags | (follow ? SL_VWALK_FOLLOW : 0) | (parent ? SL_VWALK_CREATE : 0),
 				      opts->resolve, p);

@@ -309,6 +309,7 @@ int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *vi
 	v->upper = sl_xstrdup(upper);
 	v->tmp_dir = tmp_dir ? sl_xstrdup(tmp_dir) : NULL;
 	v->observer = observer;
+	v->umasks.lost = !observer; /* then umask(2) is not notified */
 	v->behalf = behalf;
 	v->policy = behalf->policy;
 	r = open_view(v, err);

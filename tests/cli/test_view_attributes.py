@@ -110,6 +110,44 @@ def test_L7_L8_extended_attributes(box):
     )
 
 
+def test_L8_umasks_of_threads_and_children(box):
+    """The tool keeps umasks for a moment: it must not be seen, whoever changes one that others share."""
+    said = on_view(
+        box,
+        """
+        import threading
+        number = 0
+        def make():
+            global number
+            number += 1
+            n, d = f"n{os.getpid()}-{number}", f"d{os.getpid()}-{number}"; os.close(os.open(n, os.O_CREAT | os.O_WRONLY, 0o777)); os.mkdir(d)
+            return mode(n), mode(d)
+        def thread(call):
+            t = threading.Thread(target=call); t.start(); t.join()
+        for mask in (0o077, 0, 0o027, 0o111):
+            os.umask(mask); show("own", make()); thread(lambda: show("a thread's", make()))
+            thread(lambda: os.umask(mask ^ 0o070)); show("changed by a thread", (make(), make()))
+        turns = [threading.Semaphore(0), threading.Semaphore(0)]
+        def other():
+            for i in range(100):
+                turns[0].acquire(); os.umask(i % 8 << 3); turns[1].release()
+        t = threading.Thread(target=other); t.start(); seen = []
+        for i in range(100):
+            make(); turns[0].release(); turns[1].acquire(); seen.append(make()[0] == oct(0o100777 & ~(i % 8 << 3)))
+        t.join(); show("taking turns", all(seen))
+        def apart():
+            assert libc.unshare(0x200) == 0; os.umask(0o777); show("apart", make())
+        os.umask(0o022); thread(apart); show("left", make())
+        for mask in (0o077, 0o007):
+            child = os.fork()
+            if not child:
+                show("inherited", make()); os.umask(mask); show("child", make()); os._exit(0)
+            os.waitpid(child, 0); show("parent", make())
+        """,
+    )
+    assert "taking turns True" in said, said
+
+
 def test_L7_L8_owner(box):
     on_view(
         box,
