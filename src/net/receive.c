@@ -1,6 +1,6 @@
 /*
- * receive.c - recvfrom() that asks where a datagram came from, on a socket that has a stand-in for its
- * nameserver.
+ * receive.c - getpeername(), and recvfrom() that asks where a datagram came from, on a socket that has a
+ * stand-in for its nameserver.
  *
  * Some resolvers (c-ares) compare that with the nameserver's address, though the kernel gave a connected
  * socket nothing from elsewhere. They are told the nameserver's. On every other socket the call goes on as it
@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 
@@ -29,9 +30,27 @@ static bool has_stand_in(const struct sl_net_call *c, struct sl_nameserver *ret)
 {
 	struct sl_address peer = {.len = sizeof(peer.storage)};
 
-	return c->net->resolver && c->type == SOCK_DGRAM && !((int)c->n.data.args[3] & MSG_ERRQUEUE) &&
+	return c->net->resolver && (c->family == AF_INET || c->family == AF_INET6) &&
 	       getpeername(c->fd, &peer.any, &peer.len) == 0 &&
 	       sl_resolver_stands_for(c->net->resolver, &peer.any, peer.len, ret);
+}
+
+/* getpeername(): the nameserver's address, as the kernel writes one. */
+static int64_t tell_peer(const struct sl_net_call *c, const struct sl_nameserver *server)
+{
+	const __u64 *args = c->n.data.args;
+	uint32_t room, len = server->len;
+
+	if (sl_tracee_read(c->tid, args[2], &room, sizeof(room)) < 0)
+		return -EFAULT;
+	if (room > INT32_MAX)
+		return -EINVAL;
+	if (!sl_net_call_valid(c))
+		return -EACCES;
+	if (sl_tracee_write(c->tid, args[1], &server->any, SL_MIN(room, len)) < 0 ||
+	    sl_tracee_write(c->tid, args[2], &len, sizeof(len)) < 0)
+		return -EFAULT;
+	return 0;
 }
 
 /* Hand over what came, and the nameserver's address as the kernel writes one: what there is room for, and its
@@ -117,6 +136,10 @@ int64_t sl_net_receive(struct sl_net_call *c)
 	int64_t r;
 
 	if (!has_stand_in(c, &server))
+		return SL_GO_ON;
+	if (c->call->nr == __NR_getpeername)
+		return tell_peer(c, &server);
+	if (c->type != SOCK_DGRAM || (int)c->n.data.args[3] & MSG_ERRQUEUE)
 		return SL_GO_ON;
 	k = sl_xcalloc(1, sizeof(*k));
 	k->c = *c;

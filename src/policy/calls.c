@@ -126,6 +126,7 @@
 	C(sendmsg,         SEND,         JUDGE,      0,  N,  N,  N,  2,  N,  N, 0)                    \
 	C(sendmmsg,        SEND,         JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
 	C(recvfrom,        RECEIVE,      JUDGE,      0,  N,  N,  N,  3,  N,  N, 0)                    \
+	C(getpeername,     RECEIVE,      JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	C(setsockopt,      NONE,         JUDGE,      0,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* credentials */                                                                            \
 	C(setuid,          SETID,        ALLOW,      N,  N,  N,  N,  N,  N,  N, 0)                    \

@@ -50,7 +50,7 @@ enum sl_op {
 	SL_OP_ASYNC,	   /* ioctl FIOASYNC, fcntl F_SETFL with O_ASYNC (see sl_call_op) */
 	SL_OP_SEND,	   /* sendto, sendmsg, sendmmsg: flags in flags_arg */
 	SL_OP_JOIN,	   /* setsockopt that joins a multicast group (see sl_call_op) */
-	SL_OP_RECEIVE,	   /* recvfrom: flags in argument 3, source address in 4 and 5 */
+	SL_OP_RECEIVE,	   /* recvfrom: flags in argument 3, source address in 4 and 5; getpeername */
 	SL_OP_SETID,	   /* changes credentials: the observer's permission checks follow */
 	SL_OP_PROCESS,	   /* acts on another process: pid (or pidfd) in pid_arg */
 	SL_OP_DUMPABLE,	   /* prctl: PR_SET_DUMPABLE closes the caller's memory, also to the supervisor */

@@ -197,8 +197,12 @@ void sl_judge_send(struct sl_bpf *b, const struct sl_filter_plan *plan, const st
 }
 
 /* recvfrom that does not ask where a datagram came from goes on as it is. */
-void sl_judge_receive(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call SL_UNUSED)
+void sl_judge_receive(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
+	if (plan->listener && plan->net.sources && call->nr == __NR_getpeername) {
+		sl_bpf_ret(b, SECCOMP_RET_USER_NOTIF);
+		return;
+	}
 	if (plan->listener && plan->net.sources) {
 		sl_bpf_load_low(b, 4);
 		sl_judge_ne(b, 0, SECCOMP_RET_USER_NOTIF);

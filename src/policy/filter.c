@@ -471,6 +471,7 @@ static judge_fn *judge_of(const struct sl_call *call)
 	case __NR_sendmmsg:
 		return sl_judge_send;
 	case __NR_recvfrom:
+	case __NR_getpeername:
 		return sl_judge_receive;
 	case __NR_clone:
 		return judge_clone;

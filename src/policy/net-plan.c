@@ -138,6 +138,9 @@ void sl_net_plan_make(const struct sl_net_plan_input *in, struct sl_net_plan *re
 		p.tcp = in->landlock_tcp || r->allow_count || r->deny_count || r->bind_count ||
 			r->deny_bind_count;
 		p.listen = sl_net_allows_bind(r, 0) ? SL_NET_PASS : SL_NET_NOTIFY;
+		/* No socket can be made that could listen. */
+		if (!p.local_stream && !r->bind_count && !r->deny_bind_count)
+			p.listen = SL_NET_REFUSE;
 	} else {
 		p.tcp = p.kernel_connect || (p.kernel_bind && sl_net_allows_bind(r, 0));
 		p.listen = !p.tcp || sl_net_allows_bind(r, 0) ? SL_NET_PASS : SL_NET_REFUSE;

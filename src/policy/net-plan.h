@@ -3,8 +3,8 @@
  *
  * Three tiers. Nothing listed: TCP and AF_UNIX stream sockets can be made and connect is the supervisor's,
  * for servers of the sandbox's own. Ports alone (tcp to any host, allow_bind): Landlock's port rules, and
- * nothing is notified but listen(), which gives an unbound socket a port that Landlock does not see; AF_UNIX
- * sockets, which no kernel judges, cannot be made then. Everything else: connect, bind and whatever carries
+ * nothing is notified but, where fixed ports may be bound, listen(), which gives an unbound socket a port that
+ * Landlock does not see; AF_UNIX sockets, which no kernel judges, cannot be made then. Everything else: connect, bind and whatever carries
  * an address are notified, and done by the supervisor.
  *
  * What the supervisor cannot do here (no listener, no pidfd_getfd) is refused.
@@ -43,7 +43,7 @@ struct sl_net_plan {
 	enum sl_net_verdict join;	  /* multicast groups */
 	/* Sockets that can be made. */
 	bool tcp, udp, icmp, local_stream, local_datagram, route;
-	bool sources; /* recvfrom that asks for the source is notified: it may be a nameserver's stand-in */
+	bool sources; /* getpeername, and recvfrom that asks for the source, are notified: it may be a nameserver's stand-in */
 	bool judged;			  /* run, or learn --no-network: what is not asked for is refused */
 	bool signals; /* the supervisor switches signals of sockets and pipes on (FIOASYNC) */
 	bool kernel_connect, kernel_bind; /* Landlock's port rules say which ports; else it withholds all */

@@ -227,6 +227,28 @@ def test_N4_a_rule_for_the_nameserver_is_a_rule(net):
     assert ran.stdout == f"peer {NAMESERVER} 53\n", ran.describe()
 
 
+PEERS = f"""
+import socket
+for family, style in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_DGRAM)):
+    with socket.socket(family, style) as s:
+        s.connect(("::ffff:{NAMESERVER}" if family == socket.AF_INET6 else "{NAMESERVER}", 53))
+        print(s.getpeername()[:2])
+with socket.socket() as s:
+    s.connect(("www.test", {PORT}))
+    print(s.getpeername())
+try:
+    socket.socket().getpeername()
+except OSError as error:
+    print(error)
+"""
+
+
+def test_N9_a_nameserver_is_the_peer_of_who_asks_it(net):
+    ran = net.run(net.profile(f"tcp://www.test:{PORT}"), [PYTHON, "-c", PEERS], check=True)
+    bare = net.call([PYTHON, "-c", PEERS])
+    assert ran.stdout == bare.stdout and NAMESERVER in bare.stdout, ran.describe()
+
+
 def test_N4_an_address_that_was_not_looked_up(net):
     """The name's present addresses are found out before its rule refuses one."""
     profile = net.profile(f"tcp://www.test:{PORT}")
