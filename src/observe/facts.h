@@ -46,6 +46,11 @@ enum sl_refer_flags {
 };
 void sl_facts_refer(struct sl_facts *f, const char *src_dir, const char *dst_dir, unsigned int flags);
 
+/* Look at what the run made in protected directories: what is there at its end. type_of gives the S_IFMT bits of what
+ * has that path, or -errno; NULL: of the real file system. */
+typedef int sl_type_fn(void *arg, const char *path, mode_t *ret);
+void sl_facts_left(struct sl_facts *f, sl_type_fn *type_of, void *arg);
+
 /* A run of the command has ended; another one may follow. */
 void sl_facts_run_done(struct sl_facts *f);
 

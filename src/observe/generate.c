@@ -9,14 +9,15 @@
  * What stands in the profile and in the notes depends on the facts alone. What the file system holds now decides
  * only the counts (granted.c), and what of the run's own in a protected directory is granted by name (survivors.c).
  */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "observe/granted.h"
 #include "observe/observe.h"
 #include "observe/store.h"
 #include "observe/survivors.h"
-#include "profile/sensitive.h"
 
 #define COUNT_MAX_MS 500
 
@@ -154,11 +155,16 @@ static void note_held(const struct generate *g, const char *path, uint8_t want)
 	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
 }
 
-static enum sl_sensitivity sensitivity_of(const struct generate *g, const char *path)
+/* What stays of the run in a protected directory is granted by its name, but a copy-on-write view is gone by then. */
+static void note_survivor(const struct generate *g, const char *path, bool is_dir)
 {
-	enum sl_sensitivity a = sl_path_sensitivity(path, g->homes[0]), b = sl_path_sensitivity(path, g->homes[1]);
+	SL_STRBUF text = SL_STRBUF_INIT;
 
-	return SL_MAX(a, b);
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return;
+	sl_strbuf_addf(&text, "granted by its name, which has to be there when it is run: %s ", is_dir ? "mkdir" : "touch");
+	sl_escape(&text, path, strlen(path));
+	sl_strv_take(&g->result->notes, sl_strbuf_detach(&text));
 }
 
 /* A protected directory is granted nothing but to be listed. What the run made there and left is visited later and
@@ -181,7 +187,7 @@ static uint8_t hold_back(struct generate *g, uint32_t id, const char *path, uint
 
 static void write_entries(struct generate *g, uint32_t id, const char *path, uint8_t want, bool is_dir)
 {
-	enum sl_sensitivity sensitivity = sensitivity_of(g, path);
+	enum sl_sensitivity sensitivity = sl_homes_sensitivity(g->homes, path);
 	bool wide = is_dir && sensitivity == SL_SENSITIVE_GUARDED;
 	const struct sl_node *n = sl_intern_node(&g->facts->tree, id);
 
@@ -209,16 +215,17 @@ static void visit(uint32_t id, const char *path, void *arg)
 	const struct sl_node *n = sl_intern_node(&g->facts->tree, id);
 	bool is_dir = n->flags & SL_NODE_DIR;
 	uint8_t cover = id == SL_NODE_ROOT ? 0 : g->cover[n->parent];
-	uint8_t rights = g->rights[id], want;
+	uint8_t rights = g->rights[id], want, left = 0;
 
 	g->cover[id] = cover;
 	if (id != SL_NODE_ROOT && g->held[n->parent] && n->flags & SL_NODE_MADE)
-		rights |= sl_survivor_rights(g->facts, g->uses, id, path, &is_dir);
+		left = sl_survivor_rights(g->facts, g->uses, id, &is_dir);
+	rights |= left;
 	if (!rights)
 		return;
 	rights &= (uint8_t)~implicit_rights(path);
 	want = wanted(rights, cover, is_dir);
-	if (is_dir && sensitivity_of(g, path) == SL_SENSITIVE_PROTECTED)
+	if (is_dir && sl_homes_sensitivity(g->homes, path) == SL_SENSITIVE_PROTECTED)
 		want = hold_back(g, id, path, want);
 	if (!want)
 		return;
@@ -228,6 +235,8 @@ static void visit(uint32_t id, const char *path, void *arg)
 		return;
 	}
 	write_entries(g, id, path, want, is_dir);
+	if (want & left)
+		note_survivor(g, path, is_dir);
 	if (is_dir)
 		g->cover[id] |= (uint8_t)(want | (want & SL_RIGHT_WRITE ? rights & SL_RIGHT_IOCTL : 0));
 }

@@ -21,6 +21,13 @@ static char *account_home(void)
 	return NULL;
 }
 
+enum sl_sensitivity sl_homes_sensitivity(char *const homes[2], const char *path)
+{
+	enum sl_sensitivity a = sl_path_sensitivity(path, homes[0]), b = sl_path_sensitivity(path, homes[1]);
+
+	return SL_MAX(a, b);
+}
+
 void sl_homes(char *ret[2])
 {
 	const char *env = getenv("HOME");

@@ -20,6 +20,8 @@
 enum sl_node_flags {
 	SL_NODE_DIR = 1 << 0,  /* a directory */
 	SL_NODE_MADE = 1 << 1, /* the run made an object of this name, or put one in its place */
+	SL_NODE_LEFT_DIR = 1 << 2,  /* … in a protected directory, and at the end a directory is there */
+	SL_NODE_LEFT_FILE = 1 << 3, /* … a file or FIFO is there */
 };
 
 struct sl_node {

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "policy/policy.h"
 #include "profile/profile.h"
+#include "profile/sensitive.h"
 #include "profile/write.h"
 
 struct sl_observer;
@@ -115,6 +116,9 @@ struct sl_observation {
 };
 void sl_observation_release(struct sl_observation *r);
 
+/* The command has ended, and its view, if it has one, is still there: see sl_facts_left(). */
+void sl_observer_left(struct sl_observer *o, int (*type_of)(void *arg, const char *path, mode_t *ret), void *arg);
+
 /* A run of the command has ended; another one may follow, with the same observer. */
 void sl_observer_run_done(struct sl_observer *o);
 
@@ -136,6 +140,9 @@ void sl_observer_recount(struct sl_observer *o, const struct sl_profile *before,
 
 /* The canonical home directories, malloc'd or NULL: what HOME says, and what the account has. */
 void sl_homes(char *ret[2]);
+
+/* How sensitive a canonical path is, by either home of sl_homes(). */
+enum sl_sensitivity sl_homes_sensitivity(char *const homes[2], const char *path);
 
 /* Bytes of memory held for facts and caches: grows with distinct objects, not with calls. */
 size_t sl_observer_memory(const struct sl_observer *o);

@@ -200,6 +200,11 @@ void sl_observer_note(struct sl_observer *o, bool partial, const char *text)
 	sl_facts_note(o->facts, partial, text);
 }
 
+void sl_observer_left(struct sl_observer *o, int (*type_of)(void *arg, const char *path, mode_t *ret), void *arg)
+{
+	sl_facts_left(o->facts, type_of, arg);
+}
+
 void sl_observer_run_done(struct sl_observer *o)
 {
 	/* What the next run does alike is to be seen again. */

@@ -3,13 +3,60 @@
  *
  * What is done to an object that the run made counts on the directory that was there before. Where that directory is
  * protected (a home, a store of credentials) it is granted nothing but to be listed. What the run left there, such as
- * a cache directory at the top of the home, is granted by its own name instead: at the next run it is there.
+ * a cache directory at the top of the home, is granted by its own name instead: at the next run it is there. On a view
+ * it is not: the user is told to make it.
  */
 #include "observe/survivors.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "observe/intern.h"
+#include "observe/observe.h"
+
+static int real_type(void *arg SL_UNUSED, const char *path, mode_t *ret)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	*ret = st.st_mode & S_IFMT;
+	return 0;
+}
+
+static uint8_t left_there(sl_type_fn *type_of, void *arg, const char *path)
+{
+	mode_t type;
+
+	if (type_of(arg, path, &type) < 0)
+		return 0;
+	return S_ISDIR(type) ? SL_NODE_LEFT_DIR : S_ISREG(type) || S_ISFIFO(type) ? SL_NODE_LEFT_FILE : 0;
+}
+
+void sl_facts_left(struct sl_facts *f, sl_type_fn *type_of, void *arg)
+{
+	char *homes[2];
+	SL_STRBUF path = SL_STRBUF_INIT;
+
+	sl_homes(homes);
+	for (uint32_t id = SL_NODE_ROOT + 1; id < f->tree.count; id++) {
+		struct sl_node *n = sl_intern_node(&f->tree, id);
+
+		n->flags &= (uint8_t) ~(SL_NODE_LEFT_DIR | SL_NODE_LEFT_FILE);
+		if (!(n->flags & SL_NODE_MADE))
+			continue;
+		sl_strbuf_reset(&path);
+		sl_intern_path(&f->tree, n->parent, &path);
+		if (sl_homes_sensitivity(homes, sl_strbuf_str(&path)) != SL_SENSITIVE_PROTECTED)
+			continue;
+		sl_strbuf_reset(&path);
+		sl_intern_path(&f->tree, id, &path);
+		n->flags |= left_there(type_of ? type_of : real_type, arg, sl_strbuf_str(&path));
+	}
+	free(homes[0]);
+	free(homes[1]);
+}
 
 uint8_t *sl_survivors_uses(const struct sl_facts *f)
 {
@@ -24,21 +71,16 @@ uint8_t *sl_survivors_uses(const struct sl_facts *f)
 	return below;
 }
 
-uint8_t sl_survivor_rights(const struct sl_facts *f, const uint8_t *uses, uint32_t id, const char *path,
-			   bool *ret_is_dir)
+uint8_t sl_survivor_rights(const struct sl_facts *f, const uint8_t *uses, uint32_t id, bool *ret_is_dir)
 {
-	uint8_t own = sl_intern_node(&f->tree, id)->own;
-	struct stat st;
+	const struct sl_node *n = sl_intern_node(&f->tree, id);
+	uint8_t own = n->own;
 
-	if (lstat(path, &st) < 0)
-		return 0;
-	if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) {
-		*ret_is_dir = false;
+	*ret_is_dir = n->flags & SL_NODE_LEFT_DIR;
+	if (n->flags & SL_NODE_LEFT_FILE)
 		return own & (SL_RIGHT_READ | SL_RIGHT_WRITE | SL_RIGHT_EXEC);
-	}
-	if (!S_ISDIR(st.st_mode))
+	if (!*ret_is_dir)
 		return 0;
-	*ret_is_dir = true;
 	/* That its own name was made or removed is its parent's affair. */
 	own &= (uint8_t) ~(SL_RIGHT_CREATE | SL_RIGHT_DELETE | SL_RIGHT_IOCTL);
 	return own | (uses[id] & (uint8_t)~SL_RIGHT_IOCTL);

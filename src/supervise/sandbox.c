@@ -435,6 +435,9 @@ static void tear_down(struct sl_run *run)
 	sl_forks_release(&run->notifier.forks);
 	sl_limits_release(&run->limits);
 	sl_limits_release(&run->notifier.ends);
+	if (run->options->observer && !run->options->policy)
+		sl_observer_left(run->options->observer, run->notifier.view ? sl_view_calls_type : NULL,
+				 run->notifier.view);
 	sl_view_calls_free(run->notifier.view);
 	run->notifier.view = NULL;
 	if (run->options->upper && !run->options->keep_view)

@@ -224,6 +224,8 @@ int sl_view_rules(int ruleset_fd, const struct sl_policy *policy, const char *up
 int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *view,
 		      struct sl_observer *observer, const struct sl_behalf *behalf, struct sl_view_calls **ret,
 		      struct sl_error *err);
+/* The type (S_IFMT) of what the view has at a canonical path, without following a link there. -errno. */
+int sl_view_calls_type(void *view_calls, const char *path, mode_t *ret);
 void sl_view_calls_free(struct sl_view_calls *v); /* NULL is accepted. Removes what is in the upper */
 
 /* ---- the router (view-calls.c) ---- */

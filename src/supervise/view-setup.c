@@ -328,6 +328,19 @@ int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *vi
 	return 0;
 }
 
+int sl_view_calls_type(void *view_calls, const char *path, mode_t *ret)
+{
+	struct sl_view_calls *v = view_calls;
+	struct sl_view_ctx c = {.view = v->view, .root = v->root, .cwd = v->root, .creds = &v->own};
+	struct stat st;
+	int r = sl_view_statat(&c, NULL, path, AT_SYMLINK_NOFOLLOW, &st);
+
+	if (r < 0)
+		return r;
+	*ret = st.st_mode & S_IFMT;
+	return 0;
+}
+
 void sl_view_calls_free(struct sl_view_calls *v)
 {
 	if (!v)

@@ -560,7 +560,7 @@ def test_L19_output_that_cannot_be_written(learn, box, plain):
 
 def test_L20_home_is_not_opened(learn, run, box, plain):
     """What is made at the top of the home would need the home itself: that is held back and said. What stays there is
-    granted by its own name, so the command runs again as long as it is there."""
+    granted by its own name, so the command runs again as long as it is there; on the view the user is told to make it."""
     script = "mkdir -p ~/.cache-of-mine/sub && echo 1 >~/.cache-of-mine/sub/f && cat ~/.cache-of-mine/sub/f && touch ~/.settings && echo x >~/.t && rm ~/.t; true"
     result, path, profile = learn(["sh", "-c", script])
     home = str(box.home)
@@ -568,10 +568,14 @@ def test_L20_home_is_not_opened(learn, run, box, plain):
     assert [m for m in result.messages if "held back" in m and f"{home} (read, create, delete)" in m], result.describe()
     assert profile.partial
     box.refuses(profile, [("create", home + "/other"), ("read", home + "/.ssh/id_secret"), ("delete", home + "/.ssh")])
-    if not IN_PLACE:  # nothing stayed there
-        return
     assert home + "/.cache-of-mine" in profile.list("create")
     assert home + "/.settings" in profile.list("write")
+    assert not [e for e in profile.entries() if "sub" in e or e == home + "/.t"], profile.text
+    if not IN_PLACE:  # what would stay there has to be made once
+        for how, name in (("mkdir", ".cache-of-mine"), ("touch", ".settings")):
+            assert [m for m in result.messages if m.endswith(f"has to be there when it is run: {how} {home}/{name}")], result.describe()
+        (box.home / ".cache-of-mine").mkdir()
+        (box.home / ".settings").touch()
     again = run(path)
     assert again.stdout == "1\n", again.describe()
     assert again.stderr.count("Permission denied") + again.stderr.count("cannot create") > 0, again.describe()  # ~/.t
