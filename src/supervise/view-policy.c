@@ -44,13 +44,13 @@ static uint32_t rights_on_dir(const struct sl_policy *p, const struct sl_vnode *
 /* The directory that a file has a name in, used: where it was met, else one of them. NULL: none is known. */
 static struct sl_vnode *directory_of(const struct sl_place *p)
 {
-	const struct sl_vnode *n = p->walk.node;
+	struct sl_vnode *n = p->walk.node;
 	SL_FREE char *lower = NULL;
 	struct sl_vnode *dir = NULL;
 
 	if (p->walk.dir && p->walk.last == SL_VWALK_NORM)
 		return sl_vnode_use(p->walk.dir);
-	if (n->self)
+	if (sl_vnode_name(n))
 		return sl_vnode_use(n->self->dir);
 	if (!n->lower)
 		return NULL;
@@ -158,7 +158,7 @@ int sl_view_may_name(const struct sl_view_call *c, const struct sl_place *p, uin
 
 	if (!policy)
 		return 0;
-	if (!p->walk.dir || p->walk.last != SL_VWALK_NORM)
+	if (!p->walk.dir || p->walk.last != SL_VWALK_NORM || p->walk.dir->dead)
 		return 0; /* the view says what is wrong with it */
 	if (is_held(policy, p, c->op == SL_OP_MKDIR))
 		return -EACCES;

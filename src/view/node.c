@@ -612,6 +612,17 @@ void sl_vnode_link(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 	sl_vnode_settle(dir);
 }
 
+struct sl_ventry *sl_vnode_name(struct sl_vnode *n)
+{
+	const struct sl_view *v = n->view;
+
+	for (size_t i = 0; !n->self && n->changed_ns && sl_vnode_links(n) && i < v->entries_cap; i++)
+		for (struct sl_ventry *e = v->entries[i]; e && !n->self; e = e->hash_next)
+			if (e->node == n)
+				n->self = e;
+	return n->self;
+}
+
 void sl_vnode_unlink(struct sl_vnode *dir, const char *name, struct sl_vnode *n)
 {
 	struct sl_ventry *e = entry_dirty(dir, name, true);

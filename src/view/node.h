@@ -41,7 +41,7 @@ struct sl_vnode {
 	struct sl_vnode *hash_next; /* of the lower, by dev and ino */
 	struct sl_vnode *parent;    /* of a directory, pinned; NULL: the root */
 	struct sl_ventry *self;	    /* of a directory: its name in parent; NULL: the root, or removed.
-				     * Of others: the name given last, NULL where there is none */
+				     * Of others: see sl_vnode_name(), which finds another where NULL */
 	struct sl_ventry *entries;
 	struct sl_view_file *files; /* open ones */
 	char *lower;		    /* path below the lower's root; NULL: made in the view */
@@ -180,6 +180,10 @@ int sl_vnode_statx(struct sl_vnode *n, int sync, unsigned int mask, struct statx
 
 /* Number of names (of a directory: as st_nlink has it). */
 unsigned int sl_vnode_links(const struct sl_vnode *n);
+
+/* A name that the view gave to what is no directory and has not taken away: the last one, or where that is gone any
+ * other (found by looking through all of them). NULL: none, or only the lower's. */
+struct sl_ventry *sl_vnode_name(struct sl_vnode *n);
 
 /* Give node a name in dir, which has no other object under it (see sl_vnode_unlink). */
 void sl_vnode_link(struct sl_vnode *dir, const char *name, struct sl_vnode *n);

@@ -76,7 +76,7 @@ bool sl_vperm_noexec(struct sl_vnode *n)
 	int fd;
 
 	while (n && !n->lower)
-		n = sl_vnode_is_dir(n) ? n->parent : n->self ? n->self->dir : NULL;
+		n = sl_vnode_is_dir(n) ? n->parent : sl_vnode_name(n) ? n->self->dir : NULL;
 	fd = n ? sl_vnode_lower_fd(n) : -EBADF;
 	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_flags & ST_NOEXEC;
 }

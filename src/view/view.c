@@ -123,7 +123,7 @@ int sl_view_path(const struct sl_view_file *f, char **ret)
 	SL_FREE char *dir = NULL;
 	int r;
 
-	if (!sl_vnode_is_dir(n) && n->self) {
+	if (!sl_vnode_is_dir(n) && sl_vnode_name(n)) {
 		r = dir_path(n->self->dir, &dir);
 		if (r == 0)
 			*ret = sl_xasprintf("%s/%s", dir, n->self->name);
