@@ -27,11 +27,12 @@ def bench_calls(bench):
     target = bench.work / "target"
     target.write_bytes(b"x" * 64)
     for kind in ("open", "stat", "read"):
-        profile = learned_calls(bench, kind, target)
+        profile, listed = learned_calls(bench, kind, target), learned_calls(bench, kind, target, "--learn-syscalls")
         wrappers = {
             "bare": ([], 1),
             "floor": ([bench.program("floor"), "/"], 1),
             "run": ([bench.sandlock, "run", "-p", profile, "--"], 1),
+            "listed": ([bench.sandlock, "run", "-p", listed, "--"], 1),
         }
         count = 100_000 if bench.quick else 1_000_000
         ns, switches = interleaved(bench, kind, str(target), count, wrappers, 3 if bench.quick else 9)
@@ -41,13 +42,15 @@ def bench_calls(bench):
         note = f"one allowing instruction and one rule: {ns['floor']:.0f} ns"
         bench.row(f"{what}: the kernel's least, to bare", ns["floor"] / ns["bare"], "x", note=note)
         bench.row(f"{what} under a file-only profile, to the kernel's least", ns["run"] / ns["floor"], "x", 1.02)
-        bench.row(f"{what}: times the supervisor woke up", switches["run"], "", 0, note="one for each notification")
+        note = f"only the calls that it makes are possible: {ns['listed']:.0f} ns"
+        bench.row(f"{what} under a profile with a list of calls, to one without", ns["listed"] / ns["run"], "x", 1.02, note=note)
+        bench.row(f"{what}: times the supervisor woke up", switches["run"] + switches["listed"], "", 0, note="one for each notification")
 
 
-def learned_calls(bench, kind, target):
-    profile = bench.work / f"{kind}.toml"
+def learned_calls(bench, kind, target, *options):
+    profile = bench.work / f"{kind}{'.listed' if options else ''}.toml"
     child = Supervisor(
-        [bench.sandlock, "learn", "--in-place", "-o", str(profile), "--"], [bench.program("calls"), kind, str(target), "10"]
+        [bench.sandlock, "learn", "--in-place", *options, "-o", str(profile), "--"], [bench.program("calls"), kind, str(target), "10"]
     )
     child.step()
     child.finish()

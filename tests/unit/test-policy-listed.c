@@ -110,6 +110,71 @@ START_TEST(listed_calls)
 }
 END_TEST
 
+/* How many instructions decide on a call by its number. */
+static unsigned int steps(const struct sl_filter *f, uint32_t nr)
+{
+	uint32_t a = 0;
+	unsigned int count = 0;
+
+	for (size_t pc = 0; pc < f->len; pc++, count++) {
+		const struct sock_filter *in = &f->insns[pc];
+
+		if (in->code == (BPF_LD | BPF_W | BPF_ABS) && in->k > offsetof(struct seccomp_data, arch))
+			break; /* a judge begins */
+		switch (in->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			a = in->k == offsetof(struct seccomp_data, nr) ? nr : ARCH;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += in->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += a == in->k ? in->jt : in->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			pc += a >= in->k ? in->jt : in->jf;
+			break;
+		default:
+			return count;
+		}
+	}
+	return count;
+}
+
+/* Any list: what it allows by number alone the kernel still caches, so such calls never run the program; and those that do run
+ * it are found by a tree. */
+START_TEST(R3_a_list_costs_nothing)
+{
+	struct sl_filter_plan plan = run_plan;
+	struct sl_filter plain, listed;
+	unsigned int seed = 17;
+
+	build(&plain, &plan);
+	for (unsigned int round = 0; round < 60; round++) {
+		struct sl_call_set set = SL_CALL_SET_INIT;
+
+		if (round % 2)
+			sl_call_set_add_base(&set);
+		for (int nr = 0; nr <= SL_CALL_LAST; nr++) {
+			seed = seed * 1103515245U + 12345U;
+			if ((seed >> 16) % 60 < round)
+				sl_call_set_add(&set, nr);
+		}
+		plan.listed = &set;
+		build(&listed, &plan);
+		for (uint32_t nr = 0; nr <= SL_CALL_LAST; nr++) {
+			if (sl_call_set_has(&set, (int)nr))
+				ck_assert_msg(sl_bpf_const_allow(plain.insns, plain.len, ARCH, nr) ==
+						  sl_bpf_const_allow(listed.insns, listed.len, ARCH, nr),
+					      "%s", sl_call_name((int)nr));
+			ck_assert_msg(steps(&listed, nr) <= 18, "%u: %u", nr, steps(&listed, nr));
+		}
+		sl_filter_release(&listed);
+	}
+	sl_filter_release(&plain);
+}
+END_TEST
+
 /* Whatever is listed, nothing is allowed that would be refused without a list, at any number. */
 START_TEST(list_only_takes)
 {
@@ -221,6 +286,7 @@ int main(void)
 
 	tcase_add_test(t, listed_calls);
 	tcase_add_test(t, list_only_takes);
+	tcase_add_test(t, R3_a_list_costs_nothing);
 	tcase_add_test(t, list_and_others);
 	tcase_add_test(t, counted_calls);
 	suite_add_tcase(s, t);
