@@ -175,7 +175,7 @@
 	/* a thread has one tracer, which under a limit of CPU time is the tool */                   \
 	C(ptrace,          NONE,         JUDGE,      N,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* memory that no limit of the kernel's own counts */                                        \
-	C(mmap,            NONE,         JUDGE,      N,  N,  N,  N,  3,  N,  N, 0)                    \
+	C(mmap,            MAP,          JUDGE,      N,  N,  N,  N,  3,  N,  N, 0)                    \
 	R(setns,           EPERM)                                                                    \
 	/* mounts, old and new */                                                                    \
 	R(mount,           EPERM)                                                                    \

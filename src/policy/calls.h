@@ -57,6 +57,7 @@ enum sl_op {
 	SL_OP_SYSV_IPC,
 	SL_OP_FORK,	   /* makes a process (or, by clone's flags in argument 0, a thread) */
 	SL_OP_EXIT,	   /* ends the process */
+	SL_OP_MAP,	   /* maps memory: length in argument 1, protection in 2 */
 };
 
 /* How the filter treats the call before anything else is asked for. */

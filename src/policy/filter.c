@@ -230,12 +230,18 @@ static void ret_if_more(struct sl_bpf *b, int arg, uint64_t value, uint32_t ret)
 }
 
 /* mmap(addr, length, prot, flags): private memory has a limit in the kernel (RLIMIT_DATA), shared anonymous memory has none.
- * What cannot be had at all is refused at once, the rest is measured. A reservation without access is free. */
+ * What cannot be had at all is refused at once, the rest is measured. A reservation without access is free. Stacks of threads are
+ * mostly never used, but the kernel counts them whole: the supervisor makes room for each (supervise/limits.h). */
 static void judge_mmap(struct sl_bpf *b, const struct sl_filter_plan *plan, const struct sl_call *call)
 {
 	const uint32_t shared = MAP_SHARED | MAP_ANONYMOUS;
 
 	if (plan->limit_memory) {
+		if (plan->listener) {
+			sl_bpf_load_low(b, call->flags_arg);
+			sl_bpf_and(b, MAP_SHARED | MAP_STACK);
+			ret_if_eq(b, MAP_STACK, SECCOMP_RET_USER_NOTIF);
+		}
 		sl_bpf_load_low(b, call->flags_arg);
 		sl_bpf_and(b, shared); /* MAP_SHARED_VALIDATE has the bit too, MAP_PRIVATE has not */
 		ret_if_ne(b, shared, SECCOMP_RET_ALLOW);

@@ -22,6 +22,7 @@
 #include "kernel/capabilities.h"
 #include "kernel/landlock.h"
 #include "kernel/seccomp.h"
+#include "supervise/limits.h"
 
 #define STACK_BYTES (64 * 1024)
 #define SHELL_PATH  "/bin/sh"
@@ -41,6 +42,19 @@ CHILD_SIDE static int lower_limit(int resource, int64_t most)
 	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
 }
 
+/* Room for stacks is made by the supervisor (limits.h), or, where there is none, from the start. */
+CHILD_SIDE static int limit_data(const struct sl_child *c)
+{
+	struct rlimit limit;
+	rlim_t most = (rlim_t)c->command->memory_bytes;
+
+	if (getrlimit(RLIMIT_DATA, &limit) < 0)
+		return -errno;
+	limit.rlim_max = SL_MIN(most + SL_LIMITS_STACKS_BYTES, limit.rlim_max);
+	limit.rlim_cur = c->listener ? SL_MIN(most, limit.rlim_max) : limit.rlim_max;
+	return setrlimit(RLIMIT_DATA, &limit) < 0 ? -errno : 0;
+}
+
 CHILD_SIDE static int limit_resources(const struct sl_child *c)
 {
 	const struct sl_command *command = c->command;
@@ -51,7 +65,7 @@ CHILD_SIDE static int limit_resources(const struct sl_child *c)
 	if (r == 0 && command->open_files > 0)
 		r = lower_limit(RLIMIT_NOFILE, command->open_files);
 	if (r == 0 && c->limit_data)
-		r = lower_limit(RLIMIT_DATA, command->memory_bytes);
+		r = limit_data(c);
 	return r;
 }
 

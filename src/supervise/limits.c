@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/path.h"
@@ -48,6 +49,16 @@ void sl_limits_release(struct sl_limits_watch *w)
 	if (w->enabled)
 		sl_memory_meter_release(&w->meter);
 	w->enabled = false;
+}
+
+void sl_limits_make_room(pid_t pid, uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_DATA, NULL, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = bytes < limit.rlim_max - limit.rlim_cur ? limit.rlim_cur + bytes : limit.rlim_max;
+	prlimit(pid, RLIMIT_DATA, &limit, NULL);
 }
 
 void sl_limits_name_of(pid_t pid, char *name, size_t size)

@@ -14,6 +14,8 @@
 #define SL_SUPERVISE_LIMITS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "supervise/memory.h"
 #include "supervise/sandbox.h"
@@ -40,6 +42,15 @@ bool sl_limits_may_end(struct sl_limits_watch *w);
 
 /* Look if it is time. True once: the limit of memory was reached, and w->text says by whom. */
 bool sl_limits_tick(struct sl_limits_watch *w, double now_s);
+
+/* RLIMIT_DATA counts stacks of threads whole (eight MiB each with glibc), touched or not, so that a program with some threads
+ * would reach a small limit before it has used any of it. So a process has the limit of memory as its own at first, and
+ * for each stack that it maps as many bytes more, up to this many. Whoever lies about what is a stack gets no more than that
+ * without a look, and everything that is touched is counted in any case. */
+#define SL_LIMITS_STACKS_BYTES (512LL << 20)
+
+/* Let the process map a stack of so many bytes. */
+void sl_limits_make_room(pid_t pid, uint64_t bytes);
 
 /* The name of a process as the kernel has it, "?" where it has none any more. */
 void sl_limits_name_of(pid_t pid, char *name, size_t size);

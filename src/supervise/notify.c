@@ -31,6 +31,7 @@ enum route {
 	ROUTE_CONTINUE,
 	ROUTE_FORK,
 	ROUTE_EXIT,
+	ROUTE_STACK,
 	ROUTE_BEHALF,
 };
 
@@ -79,6 +80,8 @@ static enum route route(const struct sl_notifier *n, const struct seccomp_notif 
 		return ROUTE_FORK;
 	case SL_OP_EXIT:
 		return ROUTE_EXIT;
+	case SL_OP_MAP:
+		return ROUTE_STACK;
 	case SL_OP_OPEN:
 	case SL_OP_OPENAT2:
 		return n->behalf.policy->self_rule_count || n->behalf.policy->deny.way_count ? ROUTE_BEHALF
@@ -212,6 +215,11 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 		break;
 	case ROUTE_EXIT:
 		let_end(n, listener, notif);
+		break;
+	case ROUTE_STACK:
+		if (sl_notif_valid(listener, notif->id))
+			sl_limits_make_room((pid_t)notif->pid, notif->data.args[1]);
+		sl_notif_continue(listener, notif->id);
 		break;
 	case ROUTE_BEHALF:
 	default:

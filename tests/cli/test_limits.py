@@ -96,6 +96,15 @@ def test_R7_threads_do_not_count(limits):
     assert (result.status, result.stdout) == (0, "lived\n"), result.describe()
 
 
+def test_R7_stacks_of_threads_count_as_far_as_they_are_used(limits):
+    """The kernel's own limit counts eight MiB for each, of which a program that just starts threads uses next to nothing."""
+    result = limits(["-m", "64M"], "usual-threads", 40)
+    assert (result.status, result.stdout) == (0, "lived\n"), result.describe()
+    result = limits(["-m", "64M"], "lie", 100)
+    assert result.status == 137 and "memory limit 64M reached by limits" in result.messages[0], result.describe()
+    assert limits(["-m", "64M"], "lie", 1000).stdout.startswith("mmap"), "more than all stacks may have"
+
+
 def test_R7_a_shell_bomb_ends(box):
     result = box.tool("run", *SYSTEM, "-P", "20", "-t", "20", "--", "bash", "-c", "f() { f | f & }; f; sleep 1; echo ended")
     assert "ended" in result.stdout or result.status in (124, 254), result.describe()
@@ -108,6 +117,12 @@ def test_R7_a_shell_bomb_ends(box):
 def test_R7_virtual_machines_live_with_small_heaps(box, command):
     result = box.tool("run", *SYSTEM, "-r", "/proc", "-r", "/sys", "-w", "/tmp", "-m", "192M", "--", *command)
     assert result.status == 0 and not result.messages, result.describe()
+
+
+def test_R7_a_go_program_lives(box):
+    """It reserves much, and starts a thread for each thing that waits."""
+    result = box.tool("run", *SYSTEM, "-r", "/proc", "-r", "/sys", "-m", "64M", "-P", "1", "--", "/usr/bin/fzf", "-f", "a", stdin="a\nb\n")
+    assert (result.status, result.stdout, result.messages) == (0, "a\n", []), result.describe()
 
 
 def test_R7_cpu_cores_cannot_be_widened(box, needs):

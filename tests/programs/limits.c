@@ -243,6 +243,17 @@ static void raise_data(long mib)
 	with_malloc(mib);
 }
 
+/* What is said to be a stack, and is used. */
+static void lie(long mib)
+{
+	char *p = mmap(NULL, (size_t)mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+	if (p == MAP_FAILED)
+		fail("mmap");
+	memset(p, 1, (size_t)mib << 20);
+	printf("lived\n");
+}
+
 /* Sequential children, reaped by wait, by nobody (SIGCHLD is ignored), or by whoever adopts them. */
 static void children(long count, const char *how)
 {
@@ -347,19 +358,31 @@ static void *nap(void *unused)
 	return unused;
 }
 
-static void threads(long count)
+static void make_threads(long count, size_t stack_bytes)
 {
 	pthread_t *all = calloc((size_t)count, sizeof(*all));
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 64 << 10);
+	if (stack_bytes)
+		pthread_attr_setstacksize(&attr, stack_bytes);
 	for (long i = 0; i < count; i++)
 		if ((errno = pthread_create(&all[i], &attr, nap, NULL)))
 			fail("pthread_create");
 	for (long i = 0; i < count; i++)
 		pthread_join(all[i], NULL);
 	printf("lived\n");
+}
+
+static void threads(long count)
+{
+	make_threads(count, 64 << 10);
+}
+
+/* With stacks of the usual size, most of which nobody touches. */
+static void usual_threads(long count)
+{
+	make_threads(count, 0);
 }
 
 int main(int argc, char **argv)
@@ -384,7 +407,9 @@ int main(int argc, char **argv)
 	    {"zero", with_zero},
 	    {"no-leader", without_leader},
 	    {"raise", raise_data},
+	    {"lie", lie},
 	    {"threads", threads},
+	    {"usual-threads", usual_threads},
 	};
 	long number = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
 

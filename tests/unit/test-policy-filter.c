@@ -909,6 +909,9 @@ START_TEST(R7_limits)
 	    {__NR_mmap, {0, limit + 1, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS}, {A, A, A}},
 	    {__NR_mmap, {0, limit + 1, 3, MAP_PRIVATE | MAP_ANONYMOUS}, {A, A, A}},
 	    {__NR_mmap, {0, limit + 1, 3, MAP_SHARED}, {A, A, A}},
+	    /* Room is made for stacks; shared ones are judged as all that is shared. */
+	    {__NR_mmap, {0, 8 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK}, {N, A, A}},
+	    {__NR_mmap, {0, limit + 1, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_STACK}, {ENOMEM, ENOMEM, A}},
 	};
 
 	for (size_t p = 0; p < SL_ARRAY_LEN(plans); p++) {
@@ -922,6 +925,22 @@ START_TEST(R7_limits)
 		}
 		sl_filter_release(&f);
 	}
+}
+END_TEST
+
+/* A cgroup that holds the limit of memory needs no end of a process, and no segment, to be seen. */
+START_TEST(R7_held_by_a_group)
+{
+	const struct sl_filter_plan plan = {.listener = true,	 .attributes = true,	.net = NET_NOTHING,
+					    .limit_memory = 1 << 20, .memory_held = true, .allow_sysv_ipc = true};
+	static const uint64_t none[6], shared[6] = {0, 2 << 20, 3, MAP_SHARED | MAP_ANONYMOUS};
+	struct sl_filter f;
+
+	build(&f, &plan);
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_exit_group, none), verdict_of(A));
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_shmget, none), verdict_of(A));
+	ck_assert_uint_eq(sl_filter_simulate(&f, ARCH, __NR_mmap, shared), verdict_of(ENOMEM));
+	sl_filter_release(&f);
 }
 END_TEST
 
@@ -941,6 +960,7 @@ int main(void)
 	tcase_add_test(t, entries);
 	tcase_add_test(t, kernel_caches);
 	tcase_add_test(t, extra_deny);
+	tcase_add_test(t, R7_held_by_a_group);
 	tcase_add_test(t, big_tree);
 	tcase_add_test(t, random_trees);
 	tcase_add_test(t, length);
