@@ -1,10 +1,14 @@
 /*
  * async.c - FIOASYNC and O_ASYNC: signals when an open file is ready.
  *
- * Where its owner is a process group that the command shares with its caller, some kernels leave out
- * Landlock's signal scope (see judge_fcntl() in policy/filter.c), and a terminal takes such a group by
- * itself. So they can be switched on for sockets and pipes alone, which have no owner but the one they were
- * given, and for none that a group owns. No group can be made an owner from inside.
+ * Whom a signal may reach is settled when the owner is set: hook_file_set_fowner() in security/landlock/fs.c remembers the domain
+ * of who sets it, unless control_current_fowner() finds the owner in the caller's own process. Since Linux 6.15 that
+ * looks at pid_task(owner, type): of a process group the member that joined last. Where that is the caller
+ * nothing is remembered, and send_sigio() later signals every member, those outside the sandbox too: the
+ * command's group is its caller's. No group can be made an owner from inside (judge_fcntl() in policy/filter.c), but
+ * __tty_fasync() in drivers/tty/tty_io.c makes a terminal's foreground group one as FIOASYNC is switched on. sock_fasync()
+ * and pipe_fasync() set none: what they signal is who was made the owner by itself, and one process is judged
+ * rightly. So this is for sockets and pipes alone, and for none that a group owns, which somebody outside made so.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -239,6 +240,34 @@ step("peer", peer)
     learned, path, _ = box.learn(command)
     assert steps(learned.stdout) == wanted, learned.describe()
     assert steps(box.run(path, check=True).stdout) == wanted
+
+
+def test_N9_a_server_is_told_user_and_group_and_the_tools_number(box):
+    """The number is that of who executes connect: there is no way to say another (SECURITY.md)."""
+    name = f"sandlock-peer-{os.getpid()}"
+    code = f"""
+import os, socket
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65533)
+    os.setuid(65534)
+s = socket.socket(socket.AF_UNIX)
+s.connect("\\0{name}")
+s.recv(1)
+"""
+    profile = box.new_profile()
+    profile.write_text(f'version = 2\n[filesystem]\nread = ["/"]\nexec = ["/usr", "/lib"]\n[network]\nunix = ["@{name}"]\n')
+    command = [box.sandlock, "run", "-p", profile, "--", "/usr/bin/python3", "-c", code]
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("\0" + name)
+        server.listen()
+        server.settimeout(60)
+        with subprocess.Popen(command, env=box.env, cwd=box.work) as tool:
+            with server.accept()[0] as peer:
+                pid, uid, gid = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            assert tool.wait(timeout=60) == 0
+    assert (uid, gid) == ((65534, 65533) if os.geteuid() == 0 else (os.getuid(), os.getgid()))
+    assert pid == tool.pid
 
 
 def test_N8_a_connect_that_blocks_delays_no_other_call(box):
