@@ -21,7 +21,7 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-#define WORKERS_MAX  1024
+#define WORKERS_MAX  4096
 #define STACK_BYTES  (256 * 1024)
 /* How soon a signal to the caller is noticed. Looking costs tens of microseconds: with many that wait it is done less often. */
 #define LOOK_EACH_NS  20000000L

@@ -12,6 +12,7 @@
 #include <linux/kcmp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -288,6 +289,18 @@ static bool no_users(int listener)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
 }
 
+/* Each call that waits takes descriptors, and who makes it may have as many as it likes. The command's own limit is the
+ * caller's: it has been started by now. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void *notifier_main(void *arg)
 {
 	struct sl_notifier *n = arg;
@@ -300,6 +313,7 @@ static void *notifier_main(void *arg)
 	 * every call of it fails. */
 	if (listener < 0 || (n->behalf.policy && sl_capabilities_drop_network() < 0))
 		return NULL;
+	allow_descriptors();
 	sl_notif_set_sync(listener);
 	n->behalf.root_pid = n->child->pid;
 	n->substitute.listener = listener;

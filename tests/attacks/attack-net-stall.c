@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@
 
 #define ROUNDS 600
 #define SMALL  4096 /* bytes of a socket's buffers */
+#define WAITING 1100
 
 static atomic_int target = -1; /* the descriptor that is being connected */
 static struct sockaddr_un full; /* a listener of our own without a place */
@@ -87,6 +89,32 @@ static int loopback(int fd, struct sockaddr_in *a, bool listens)
 	return getsockname(fd, (struct sockaddr *)a, &len);
 }
 
+/* As many as nobody's table of descriptors has room for by itself. */
+static struct sockaddr_in crowded;
+
+static void *connect_crowded(void *fd)
+{
+	loopback((int)(intptr_t)fd, &crowded, false);
+	return NULL;
+}
+
+static void many_that_wait(void)
+{
+	int server = socket(AF_INET, SOCK_STREAM, 0);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		attack_die("getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || loopback(server, &crowded, true) < 0 || listen(server, 0) < 0)
+		attack_die("listen");
+	for (int i = 0; i < 4; i++)
+		loopback(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), &crowded, false);
+	for (int i = 0; i < WAITING; i++)
+		start_thread(connect_crowded, (void *)(intptr_t)socket(AF_INET, SOCK_STREAM, 0));
+	usleep(500000);
+}
+
 static atomic_int turn = -1;
 
 struct closing {
@@ -131,7 +159,9 @@ static void closes_that_wait(void)
 	for (int i = 0; i < ROUNDS; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) < 0 || loopback(fd, &a, false) < 0)
+		/* Whoever came late with the number of the one before may have connected it already. */
+		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) < 0 ||
+		    (loopback(fd, &a, false) < 0 && errno != EISCONN))
 			attack_die("connect");
 		while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 			;
@@ -148,7 +178,7 @@ static void closes_that_wait(void)
 static long beside(void (*worst)(void))
 {
 	struct sockaddr_in a;
-	int ends[2], server;
+	int ends[2], server, error;
 	char byte;
 	pid_t pid;
 	long r;
@@ -165,10 +195,15 @@ static long beside(void (*worst)(void))
 	}
 	close(ends[1]);
 	/* Where the supervisor waits for ever the child does too. */
-	r = read(ends[0], &byte, 1);
+	if (read(ends[0], &byte, 1) != 1) {
+		errno = ECHILD;
+		return -1;
+	}
 	server = socket(AF_INET, SOCK_STREAM, 0);
-	r = r == 1 && loopback(server, &a, true) == 0 ? loopback(socket(AF_INET, SOCK_STREAM, 0), &a, false) : -1;
+	r = loopback(server, &a, true) == 0 ? loopback(socket(AF_INET, SOCK_STREAM, 0), &a, false) : -1;
+	error = errno;
 	kill(pid, SIGKILL);
+	errno = error;
 	return r;
 }
 
@@ -209,11 +244,17 @@ static int hold(void)
 	return getchar() == EOF;
 }
 
+static long s_many(void)
+{
+	return beside(many_that_wait);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct attempt table[] = {
 	    {"flags", s_flags},
 	    {"linger", s_linger},
+	    {"many", s_many},
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "hold"))
