@@ -8,7 +8,11 @@ from harness import Supervisor, interleaved, learned, quiet, works
 def bench_spawn(bench):
     profile = learned(bench, ["/bin/true"], "true")
     rounds = 100 if bench.quick else 500
-    commands = {"bare": ["/bin/true"], "run": [bench.sandlock, "run", "-p", profile, "--", "/bin/true"]}
+    commands = {
+        "bare": ["/bin/true"],
+        "run": [bench.sandlock, "run", "-p", profile, "--", "/bin/true"],
+        "floor": [bench.program("floor"), "/", "/bin/true"],
+    }
     if bench.bwrap and works([*bench.bwrap_command(), "/bin/true"]):
         commands["bwrap"] = [*bench.bwrap_command(), "/bin/true"]
     line = []
@@ -19,6 +23,8 @@ def bench_spawn(bench):
     note = f"bare {times['bare'][0]:.2f} ms, run {times['run'][0]:.2f} ms, {rounds} rounds"
     bench.row("start of run on /bin/true, over bare: median", times["run"][0] - times["bare"][0], "ms", 0.5, note=note)
     bench.row("start of run on /bin/true, over bare: 10th percentile", times["run"][1] - times["bare"][1], "ms", 0.5)
+    least = times["floor"][0] - times["bare"][0]
+    bench.row("start of the kernel's and libc's least on /bin/true, over bare: median", least, "ms", note="a static program, one instruction, one rule")
     if "bwrap" in times:
         bench.row("start of bwrap on /bin/true, over bare: median", times["bwrap"][0] - times["bare"][0], "ms")
 

@@ -1,7 +1,8 @@
 /*
  * floor - run a command under the least that the kernel can enforce: a seccomp program of one instruction that allows
  * everything, and a Landlock ruleset that grants one path everything. What a call costs here more than bare is the kernel's
- * price for having such a thing at all; no profile can be cheaper.
+ * price for having such a thing at all; no profile can be cheaper. Its start is what any static program of this libc costs that
+ * does so.
  *
  * usage: bench-floor PATH COMMAND [ARGUMENT...]	PATH: what the Landlock rule is for, as "/"
  */
