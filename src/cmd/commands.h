@@ -11,7 +11,7 @@ extern const struct sl_cmd sl_cmd_profile_show, sl_cmd_profile_list, sl_cmd_prof
     sl_cmd_profile_delete;
 extern const struct sl_cmd sl_cmd_profile_diff, sl_cmd_profile_merge, sl_cmd_profile_explain,
     sl_cmd_profile_export;
-extern const struct sl_cmd sl_cmd_workdir_list, sl_cmd_workdir_apply, sl_cmd_workdir_drop;
+extern const struct sl_cmd sl_cmd_workdir_list, sl_cmd_workdir_diff, sl_cmd_workdir_apply, sl_cmd_workdir_drop;
 extern const struct sl_cmd sl_cmd_check, sl_cmd_ps, sl_cmd_inspect, sl_cmd_kill;
 
 #endif

@@ -130,6 +130,14 @@ static int make_tmp_dir(struct sl_learn *l)
 	return 0;
 }
 
+/* The upper; where it outlives the sandbox and its killer it is guarded. */
+static int make_upper(struct sl_learn *l, struct sl_error *err)
+{
+	int r = sl_view_upper_make(NULL, &l->upper, err);
+
+	return r < 0 || (!l->commit && l->repeat < 2) ? r : sl_guard_start(l->upper, &l->guard, err);
+}
+
 static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error *err)
 {
 	struct sl_command command = sl_program_command(&l->program, &l->profile);
@@ -152,7 +160,7 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	command.stdout_to_stderr = !l->out;
 	*ret = (struct sl_outcome){0};
 	*err = SL_ERROR_INIT;
-	if (!l->in_place && !l->upper && sl_view_upper_make(NULL, &l->upper, err) < 0) {
+	if (!l->in_place && !l->upper && make_upper(l, err) < 0) {
 		ret->kind = SL_OUTCOME_FAILED;
 		return;
 	}
@@ -185,6 +193,7 @@ static void drop_view(struct sl_learn *l)
 	if (l->upper)
 		sl_tree_remove(l->upper);
 	free(SL_TAKE_PTR(l->upper));
+	sl_guard_stop(&l->guard);
 }
 
 /* An empty private directory, under its old name, for the next run: the end of the last one removed it. 0 or
@@ -315,7 +324,7 @@ static int learn_main(struct sl_learn *l, char **words)
 
 static int learn(const struct sl_cmd *cmd, int argc, char **argv)
 {
-	SL_CLEANUP(learn_release) struct sl_learn l = {.repeat = 1, .profile_version = 2};
+	SL_CLEANUP(learn_release) struct sl_learn l = {.repeat = 1, .profile_version = 2, .guard = SL_GUARD_INIT};
 	char **words;
 	int status;
 

@@ -13,6 +13,7 @@
 #include "profile/collapse.h"
 #include "profile/profile.h"
 #include "profile/write.h"
+#include "supervise/guard.h"
 #include "supervise/sandbox.h"
 
 struct sl_learn {
@@ -34,6 +35,7 @@ struct sl_learn {
 	char *tmp_dir;
 	struct sl_view *view; /* between two runs: what the one before has changed */
 	bool last_run;
+	struct sl_guard guard; /* of upper */
 	char *upper; /* of the run at hand; NULL with --in-place */
 	struct sl_observer *observer;
 	struct sl_peaks peaks; /* of all runs */

@@ -24,6 +24,7 @@ const struct sl_cmd *const sl_cmds[] = {
     &sl_cmd_profile_explain,
     &sl_cmd_profile_export,
     &sl_cmd_workdir_list,
+    &sl_cmd_workdir_diff,
     &sl_cmd_workdir_apply,
     &sl_cmd_workdir_drop,
     &sl_cmd_check,

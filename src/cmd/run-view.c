@@ -22,6 +22,7 @@ void sl_run_view_release(struct sl_run_view *v)
 		sl_tree_remove(v->upper);
 	free(SL_TAKE_PTR(v->upper));
 	free(SL_TAKE_PTR(v->dir));
+	sl_guard_stop(&v->guard);
 }
 
 static void replace(char **member, char *text)
@@ -74,6 +75,7 @@ int sl_run_view_open(struct sl_run_view *v, const struct sl_profile *profile)
 	const char *workdir = profile->config.workdir;
 	SL_FREE char *storage = NULL;
 	struct sl_error err = SL_ERROR_INIT;
+	int status;
 
 	if (!workdir && !v->dry_run)
 		return 0;
@@ -89,7 +91,11 @@ int sl_run_view_open(struct sl_run_view *v, const struct sl_profile *profile)
 			return SANDLOCK_STATUS_FAILED;
 		}
 	}
-	if (sl_view_upper_make(storage, &v->upper, &err) == 0)
+	/* What an earlier run was killed over comes first. */
+	status = workdir ? sl_workdir_resume(v->dir, storage) : 0;
+	if (status)
+		return status;
+	if (sl_view_upper_make(storage, &v->upper, &err) == 0 && sl_guard_start(v->upper, &v->guard, &err) == 0)
 		return 0;
 	sl_say("%s", err.text);
 	return SANDLOCK_STATUS_FAILED;

@@ -7,6 +7,7 @@
 
 #include "cmd/options.h"
 #include "profile/profile.h"
+#include "supervise/guard.h"
 #include "supervise/sandbox.h"
 #include "view/view.h"
 
@@ -19,7 +20,9 @@ struct sl_run_view {
 	char *dir;   /* whose changes go to the view, canonical; NULL: there is no view */
 	char *upper; /* where they are kept; ours to remove while it is not NULL */
 	struct sl_view *view;
+	struct sl_guard guard; /* of upper */
 };
+#define SL_RUN_VIEW_INIT ((struct sl_run_view){.guard = SL_GUARD_INIT})
 
 /* Remove what was not committed or kept. */
 void sl_run_view_release(struct sl_run_view *v);

@@ -393,7 +393,7 @@ static int run_main(struct run *r, char **words)
 
 static int run(const struct sl_cmd *cmd, int argc, char **argv)
 {
-	SL_CLEANUP(run_release) struct run r = {.status_fd = -EBADF, .ruleset_fd = -EBADF};
+	SL_CLEANUP(run_release) struct run r = {.status_fd = -EBADF, .ruleset_fd = -EBADF, .view = SL_RUN_VIEW_INIT};
 	char **words;
 	int status;
 

@@ -13,11 +13,26 @@
 #include "cmd/commands.h"
 #include "cmd/message.h"
 #include "sandlock.h"
+#include "supervise/guard.h"
 #include "supervise/sandbox.h"
+#include "supervise/view-calls.h"
 
 static void say_conflict(void *arg SL_UNUSED, const char *path, const char *what)
 {
 	sl_say("conflict: \"/%s\": %s", sl_esc(path), what);
+}
+
+/* What is done with is removed whole, also if we are killed over it. */
+static void remove_all(struct sl_view_changes *c, const char *dir)
+{
+	struct sl_guard guard = SL_GUARD_INIT;
+	SL_FREE char *canonical = realpath(dir, NULL);
+
+	if (canonical)
+		sl_guard_start(canonical, &guard, NULL);
+	if (sl_view_changes_drop(c) == 0)
+		sl_tree_remove(dir);
+	sl_guard_stop(&guard);
 }
 
 int sl_workdir_apply(struct sl_view_changes *c, const char *dir)
@@ -41,8 +56,7 @@ int sl_workdir_apply(struct sl_view_changes *c, const char *dir)
 		sl_say("%s; what is left is kept in \"%s\": sandlock workdir apply", err.text, sl_esc(dir));
 		return SANDLOCK_STATUS_FAILED;
 	}
-	sl_view_changes_drop(c);
-	sl_tree_remove(dir);
+	remove_all(c, dir);
 	return 0;
 }
 
@@ -60,6 +74,58 @@ int sl_workdir_commit(struct sl_view *v, const char *dir)
 		sl_say("cannot keep the changes in \"%s\": %s", sl_esc(dir), strerror(-r));
 	status = r < 0 ? SANDLOCK_STATUS_FAILED : sl_workdir_apply(c, dir);
 	sl_view_changes_free(c);
+	return status;
+}
+
+/* Was it begun, and is any of it below dir? */
+static bool is_unfinished(const struct sl_view_changes *c, const char *dir)
+{
+	for (size_t i = 0; sl_view_changes_begun(c) && i < sl_view_changes_len(c); i++) {
+		SL_FREE char *path = sl_xasprintf("/%s", sl_view_changes_at(c, i)->path);
+
+		if (sl_path_within(path, dir))
+			return true;
+	}
+	return false;
+}
+
+/* One upper, if it is ours. */
+static int resume(const char *upper, const char *dir)
+{
+	SL_CLOSE int fd = open(upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct sl_view_changes *c;
+	struct stat st;
+	int status = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+	    faccessat(fd, SL_VIEW_PROGRESS, F_OK, AT_SYMLINK_NOFOLLOW) < 0 || sl_view_changes_load(fd, &c) < 0)
+		return 0;
+	if (is_unfinished(c, dir)) {
+		sl_say("going on with the changes of an earlier run, which are kept in \"%s\"", sl_esc(upper));
+		status = sl_workdir_apply(c, upper);
+	}
+	sl_view_changes_free(c);
+	return status;
+}
+
+int sl_workdir_resume(const char *dir, const char *storage)
+{
+	struct sl_strv places = SL_STRV_INIT;
+	int status = 0;
+
+	sl_view_upper_places(storage, &places);
+	for (size_t i = 0; !status && i < places.len; i++) {
+		SL_CLOSEDIR DIR *d = opendir(places.items[i]);
+		const struct dirent *e;
+
+		while (!status && d && (e = readdir(d)) != NULL) {
+			SL_FREE char *upper = sl_xasprintf("%s/%s", places.items[i], e->d_name);
+
+			if (!strncmp(e->d_name, SL_VIEW_UPPER, strlen(SL_VIEW_UPPER)))
+				status = resume(upper, dir);
+		}
+	}
+	sl_strv_release(&places);
 	return status;
 }
 
@@ -141,8 +207,8 @@ int sl_workdir_print(const struct sl_view_changes *c, bool json)
 	return sl_output(&out);
 }
 
-static int load(const struct sl_cmd *cmd, int argc, char **argv, void *options, const char **ret_dir,
-		struct sl_view_changes **ret)
+int sl_workdir_load(const struct sl_cmd *cmd, int argc, char **argv, void *options, const char **ret_dir,
+		    struct sl_view_changes **ret)
 {
 	char **operands;
 	int status = sl_options_parse(cmd, argc, argv, options, &operands, NULL), r;
@@ -174,7 +240,7 @@ static int list(const struct sl_cmd *cmd, int argc, char **argv)
 	struct list_options options = {0};
 	struct sl_view_changes *c = NULL;
 	const char *dir = NULL;
-	int status = load(cmd, argc, argv, &options, &dir, &c);
+	int status = sl_workdir_load(cmd, argc, argv, &options, &dir, &c);
 
 	if (status != SL_PARSED)
 		return status;
@@ -187,7 +253,7 @@ static int apply(const struct sl_cmd *cmd, int argc, char **argv)
 {
 	struct sl_view_changes *c = NULL;
 	const char *dir = NULL;
-	int status = load(cmd, argc, argv, NULL, &dir, &c);
+	int status = sl_workdir_load(cmd, argc, argv, NULL, &dir, &c);
 
 	if (status != SL_PARSED)
 		return status;
@@ -200,7 +266,7 @@ static int drop(const struct sl_cmd *cmd, int argc, char **argv)
 {
 	struct sl_view_changes *c = NULL;
 	const char *dir = NULL;
-	int status = load(cmd, argc, argv, NULL, &dir, &c);
+	int status = sl_workdir_load(cmd, argc, argv, NULL, &dir, &c);
 
 	if (status != SL_PARSED)
 		return status;
@@ -208,8 +274,8 @@ static int drop(const struct sl_cmd *cmd, int argc, char **argv)
 	if (sl_view_changes_begun(c)) {
 		sl_say("\"%s\" was applied in part: go on with sandlock workdir apply", sl_esc(dir));
 		status = SANDLOCK_STATUS_FAILED;
-	} else if (sl_view_changes_drop(c) == 0) {
-		sl_tree_remove(dir);
+	} else {
+		remove_all(c, dir);
 	}
 	sl_view_changes_free(c);
 	return status;

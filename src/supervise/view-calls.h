@@ -208,6 +208,12 @@ bool sl_view_device_is_safe(dev_t rdev);
  * malloc'd. */
 int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *err);
 
+/* The places where uppers are made, canonical, storage (or NULL) among them. */
+void sl_view_upper_places(const char *storage, struct sl_strv *ret);
+
+/* What names of uppers begin with. */
+#define SL_VIEW_UPPER "sandlock-view-"
+
 /* The Landlock ruleset of a command on a view: everything readable and executable, nothing writable but
  * character devices, terminals and tmp_dir (or NULL). A descriptor, or -errno with err set. */
 int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err);

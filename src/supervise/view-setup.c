@@ -71,6 +71,26 @@ static void choose(struct choice *ret)
 	*ret = best;
 }
 
+static void add_place(struct sl_strv *places, const char *path)
+{
+	SL_FREE char *canonical = path && path[0] == '/' ? realpath(path, NULL) : NULL;
+
+	if (canonical && !sl_strv_contains(places, canonical))
+		sl_strv_add(places, canonical);
+}
+
+void sl_view_upper_places(const char *storage, struct sl_strv *ret)
+{
+	const char *home = getenv("HOME");
+	SL_FREE char *cache = home ? sl_xasprintf("%s/.cache", home) : NULL;
+
+	add_place(ret, storage);
+	add_place(ret, getenv("TMPDIR"));
+	add_place(ret, "/var/tmp");
+	add_place(ret, getenv("XDG_CACHE_HOME") ? getenv("XDG_CACHE_HOME") : cache);
+	add_place(ret, "/tmp");
+}
+
 int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *err)
 {
 	SL_FREE char *path = NULL;
@@ -86,7 +106,7 @@ int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *er
 		return sl_error_set(err, ENOENT,
 				    "there is no directory to keep the command's changes in: "
 				    "TMPDIR can name one");
-	path = sl_xasprintf("%s/sandlock-view-XXXXXX", strcmp(best.path, "/") ? best.path : "");
+	path = sl_xasprintf("%s/" SL_VIEW_UPPER "XXXXXX", strcmp(best.path, "/") ? best.path : "");
 	free(best.path);
 	/* Who changes its identity executes what it has made. */
 	if (!mkdtemp(path) || (geteuid() == 0 && chmod(path, 0711) < 0))

@@ -4,13 +4,12 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include "base/path.h"
 #include "view/copy-up.h"
 #include "view/plan.h"
-
-#define PROGRESS "progress"
 
 struct apply {
 	struct sl_view_changes *c;
@@ -219,6 +218,17 @@ static int open_contents(int path)
 		return -errno;
 	}
 	return fd < 0 ? -EACCES : fd;
+}
+
+int sl_view_changes_open(const struct sl_view_changes *c, const struct sl_view_change *e)
+{
+	char name[SL_VSTORE_NAME];
+	SL_CLOSE int fd =
+	    e->obj ? openat(c->objects, sl_vstore_name(e->obj, name), O_PATH | O_NOFOLLOW | O_CLOEXEC) : -ENOENT;
+
+	if (fd < 0)
+		return e->obj ? -errno : -ENOENT;
+	return open_contents(fd);
 }
 
 /* The object's contents to the file behind an O_PATH descriptor. */
@@ -480,7 +490,7 @@ static int do_step(const struct apply *a, const struct sl_vstep *s)
 
 void sl_vplan_read_progress(struct sl_view_changes *c)
 {
-	SL_CLOSE int fd = openat(c->upper, PROGRESS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	SL_CLOSE int fd = openat(c->upper, SL_VIEW_PROGRESS, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	uint64_t at;
 
 	if (fd < 0 || read(fd, &at, sizeof(at)) != sizeof(at) || at > c->steps_len)
@@ -512,12 +522,16 @@ int sl_view_changes_apply(struct sl_view_changes *c, int target, struct sl_error
 {
 	SL_CLOSE int progress =
 	    c->upper < 0 ? -EBADF
-			 : openat(c->upper, PROGRESS, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+			 : openat(c->upper, SL_VIEW_PROGRESS, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	struct apply a = {.c = c, .target = target, .progress = progress};
 	int r;
 
 	if (c->upper >= 0 && progress < 0)
 		return sl_error_errno(err, errno, "cannot write the progress");
+	if (progress >= 0 && flock(progress, LOCK_EX | LOCK_NB) < 0)
+		return sl_error_set(err, EBUSY, "another process applies these changes at the moment");
+	if (progress >= 0)
+		sl_vplan_read_progress(c); /* somebody may have gone on with it since it was loaded */
 	for (size_t i = c->done; i < c->steps_len; i++) {
 		a.again = c->begun;
 		r = write_progress(&a, i);

@@ -18,6 +18,8 @@
 
 struct sl_view_changes;
 
+#define SL_VIEW_PROGRESS "progress" /* in the upper, once applying was begun and until all is dropped */
+
 enum sl_view_change_kind {
 	SL_VIEW_ADDED = 'A',
 	SL_VIEW_MODIFIED = 'M', /* contents or attributes */
@@ -43,6 +45,9 @@ void sl_view_changes_free(struct sl_view_changes *c); /* NULL is accepted. What 
 size_t sl_view_changes_len(const struct sl_view_changes *c);
 const struct sl_view_change *sl_view_changes_at(const struct sl_view_changes *c, size_t i);
 
+/* The new contents of a regular file, opened to be read. -errno; -ENOENT where the change has none. */
+int sl_view_changes_open(const struct sl_view_changes *c, const struct sl_view_change *e);
+
 /* The lower's path when the list was made. */
 const char *sl_view_changes_lower(const struct sl_view_changes *c);
 
@@ -63,7 +68,7 @@ int sl_view_changes_check(const struct sl_view_changes *c, int target,
 			  void (*conflict)(void *arg, const char *path, const char *what), void *arg);
 
 /* Apply the list, which must have been loaded or kept, or go on with it. -errno with err set: then it can be
- * gone on with. */
+ * gone on with; -EBUSY where somebody else does so at the moment. */
 int sl_view_changes_apply(struct sl_view_changes *c, int target, struct sl_error *err);
 
 /* Let each step and each part of one ask first: see sl_view_set_fault(). For tests. */

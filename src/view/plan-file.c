@@ -14,7 +14,6 @@
 
 #define CHANGES	 "changes"
 #define FRESH	 "changes.new"
-#define PROGRESS "progress"
 #define MAGIC	 "sandlock-changes 1"
 #define FIELDS	 16
 
@@ -279,6 +278,8 @@ int sl_view_changes_load(int upper, struct sl_view_changes **ret)
 
 int sl_view_changes_drop(struct sl_view_changes *c)
 {
+	if (c->upper >= 0)
+		unlinkat(c->upper, SL_VIEW_PROGRESS, 0);
 	/* The list last: until then it can be dropped again. */
 	if (c->objects >= 0) {
 		SL_CLOSEDIR DIR *d = NULL;
@@ -298,7 +299,6 @@ int sl_view_changes_drop(struct sl_view_changes *c)
 	}
 	if (c->upper < 0)
 		return 0;
-	unlinkat(c->upper, PROGRESS, 0);
 	unlinkat(c->upper, FRESH, 0);
 	return unlinkat(c->upper, CHANGES, 0) < 0 && errno != ENOENT ? -errno : 0;
 }

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 from conftest import PROGRAMS
@@ -102,6 +104,69 @@ def test_R20_keep_is_listed_applied_and_dropped(box):
         assert box.tool("workdir", end, kept).status == 0
         assert uppers(box) == []
     assert (box.work / "old").read_text() == "old\nmore\n" and (box.work / "m2").exists()
+
+
+def test_R20_diff_of_what_was_kept(box):
+    prepare(box)
+    box.file("binary", b"\0\1")
+    script = "echo more >> old; printf '\\0\\2' > binary; rm gone; mv dir moved2; chmod 600 mode; echo n > new"
+    kept = kept_in(run(box, script, "--on-exit=keep"))
+    shown = box.tool("workdir", "diff", kept)
+    w = str(box.work)
+    assert shown.status == 0 and not shown.messages, shown.describe()
+    assert shown.stdout == (
+        f"Binary files a{w}/binary and b{w}/binary differ\n--- a{w}/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-gone\n"
+        f"attributes of {w}/mode\nrenamed {w}/dir -> {w}/moved2\n--- /dev/null\n+++ b{w}/new\n@@ -0,0 +1 @@\n+n\n"
+        f"--- a{w}/old\n+++ b{w}/old\n@@ -1 +1,2 @@\n old\n+more\n"
+    ), shown.stdout
+    assert box.tool("workdir", "drop", kept).status == 0 and uppers(box) == []
+
+
+COUNT = 1200
+
+
+def kill_while(box, begun, delay_s):
+    """Run a command that changes many files and kill the tool: once it has begun to commit, or while the command runs."""
+    script = f"i=0; while [ $i -lt {COUNT} ]; do echo new > f$i; i=$((i+1)); done; echo done > ../out/done"
+    command = ["run", *SYSTEM, "-w", box.work, "-w", box.out, "--workdir", box.work, "--", "sh", "-c", script.replace("../out", str(box.out))]
+    tool = subprocess.Popen([box.sandlock, *command], cwd=box.work, env=box.env, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while tool.poll() is None and time.monotonic() < end:
+        if any(box.storage.glob("*/progress")) if begun else any(box.storage.glob("*/objects-*/0000000*")):
+            break
+    time.sleep(delay_s)
+    tool.send_signal(signal.SIGKILL)
+    tool.wait(60)
+
+
+def wait_for(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.01, 0.03])
+def test_R20_L19_killed_while_it_commits(box, delay_s):
+    """The same directory's next run ends what was begun; nothing is left."""
+    for i in range(COUNT):
+        box.file(f"f{i}", "old\n")
+    kill_while(box, True, delay_s)
+    left = len(uppers(box))
+    result = run(box, "true")
+    assert result.status == 0, result.describe()
+    assert bool(result.messages) == bool(left) and all("going on with" in m for m in result.messages), result.describe()
+    assert {(box.work / f"f{i}").read_text() for i in range(COUNT)} == {"new\n"}
+    wait_for(lambda: uppers(box) == [])
+
+
+def test_R20_L19_killed_while_it_runs(box):
+    for i in range(COUNT):
+        box.file(f"f{i}", "old\n")
+    before = box.snapshot(exact=True)
+    kill_while(box, False, 0)
+    wait_for(lambda: uppers(box) == [])
+    assert box.snapshot(exact=True) == before
 
 
 def test_R20_keep_of_nothing_keeps_nothing(box):
