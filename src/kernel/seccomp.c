@@ -9,6 +9,8 @@
  */
 #include "kernel/seccomp.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -134,7 +136,13 @@ int sl_notif_send_fd(int listener, uint64_t id, int fd, uint32_t cloexec)
 	    .srcfd = (uint32_t)fd,
 	    .newfd_flags = cloexec,
 	};
-	int r = add_fd(listener, &add);
+	sigset_t all, saved;
+	int r;
 
+	/* Interrupted after it has begun, the call leaves an answer behind that is 0 and without the descriptor. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	r = add_fd(listener, &add);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	return r < 0 && r != -ENOENT ? r : 0;
 }

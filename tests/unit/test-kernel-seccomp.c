@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "kernel/seccomp.h"
@@ -156,6 +157,50 @@ START_TEST(descriptor)
 }
 END_TEST
 
+#define SENT 5000
+
+/* Number 0 is closed: whoever is told 0 has got nothing. */
+static int run_many(void)
+{
+	for (int i = 0; i < SENT; i++) {
+		long fd = syscall(__NR_dup, 99);
+
+		if (fd <= 0 || fcntl((int)fd, F_GETFD) < 0)
+			return 1;
+		close((int)fd);
+	}
+	return 0;
+}
+
+static void tick(int sig)
+{
+	(void)sig;
+}
+
+/* Signals that arrive while a descriptor is sent do not make the caller believe that it got number 0. */
+START_TEST(interrupted)
+{
+	const struct itimerval often = {.it_interval.tv_usec = 50, .it_value.tv_usec = 50}, never = {{0}};
+	const struct sigaction action = {.sa_handler = tick};
+	struct child c = start(run_many);
+	struct seccomp_notif n;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), r;
+
+	ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+	for (int i = 0; i < SENT; i++) {
+		do
+			r = sl_notif_recv(c.listener, &n);
+		while (r == -EINTR);
+		if (r < 0 || sl_notif_send_fd(c.listener, n.id, fd, 0) < 0)
+			break;
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	ck_assert_int_eq(finish(&c), 0);
+	close(fd);
+}
+END_TEST
+
 static int run_forever(void)
 {
 	syscall(__NR_getppid);
@@ -231,6 +276,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, answers);
 	tcase_add_test(t, descriptor);
+	tcase_add_test(t, interrupted);
 	tcase_add_test(t, gone);
 	tcase_add_test(t, nested);
 	tcase_add_test(t, not_a_listener);
