@@ -48,6 +48,7 @@ struct sl_resolved {
 			 */
 	bool deleted; /* the name is gone (st_nlink 0 or " (deleted)"); path is the last name, suffix removed
 		       */
+	mode_t type; /* S_IFMT, where a view answers: then fd may be missing all the same */
 	bool trailing_slash; /* the path ended in '/'; with PARENT that of the last symbolic link followed */
 };
 

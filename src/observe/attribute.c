@@ -138,7 +138,7 @@ static int check_attribute(struct sl_event *e, int fd, const struct stat *st)
 {
 	struct statx x;
 
-	if (!e->lenient && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &x) == 0 &&
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &x) == 0 &&
 	    x.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND) && e->op != SL_OP_INODE_FLAGS)
 		return -EPERM;
 	switch (e->op) {
@@ -178,31 +178,46 @@ static int resolve_object(struct sl_event *e, struct sl_resolved *ret)
 	return sl_event_resolve(e, 0, flags, ret);
 }
 
+static int check_object(struct sl_event *e, struct sl_resolved *at)
+{
+	struct stat st;
+	uint64_t mount;
+
+	if (fstat(at->fd, &st) < 0 || sl_mount_of(at->fd, &mount, NULL) < 0)
+		return -errno;
+	at->type = st.st_mode & S_IFMT;
+	if (!at->anonymous && sl_may_access(e, at->fd, W_OK) == -EROFS)
+		return -EROFS;
+	return check_attribute(e, at->fd, &st);
+}
+
+/* The view decides, unless nothing is asked for. */
+static int check_on_view(struct sl_event *e)
+{
+	bool now, omit = false;
+	int r = e->op == SL_OP_UTIMES ? times_are_now(e, &now, &omit) : 0;
+
+	return omit ? SL_NOTHING : r;
+}
+
 int sl_observe_attribute(struct sl_event *e)
 {
 	SL_CLEANUP(sl_resolved_release) struct sl_resolved at = SL_RESOLVED_INIT;
 	SL_FREE char *dir = NULL;
-	uint64_t mount;
-	struct stat st;
 	int r = resolve_object(e, &at);
 
-	if (r < 0)
-		return r;
-	if (fstat(at.fd, &st) < 0 || (!e->lenient && sl_mount_of(at.fd, &mount, NULL) < 0))
-		return -errno;
-	if (!at.anonymous && sl_may_access(e, at.fd, W_OK) == -EROFS)
-		return -EROFS;
-	r = check_attribute(e, at.fd, &st);
+	if (r == 0)
+		r = e->lenient ? check_on_view(e) : check_object(e, &at);
 	if (r != 0)
 		return r;
 	if (at.anonymous)
 		return SL_NOTHING;
-	if (S_ISLNK(st.st_mode) && !sl_facts_is_made(e->o->facts, at.path)) {
+	if (S_ISLNK(at.type) && !sl_facts_is_made(e->o->facts, at.path)) {
 		dir = sl_path_dirname(at.path);
 		sl_event_use(e, SL_RIGHT_WRITE, dir, true);
 		return 0;
 	}
-	sl_event_use(e, SL_RIGHT_WRITE, at.path, S_ISDIR(st.st_mode));
+	sl_event_use(e, SL_RIGHT_WRITE, at.path, S_ISDIR(at.type));
 	return 0;
 }
 

@@ -62,9 +62,6 @@ void sl_observer_set_view(struct sl_observer *o, const struct sl_observer_view *
 int sl_observer_look(struct sl_observer *o, int listener, const struct seccomp_notif *n);
 void sl_observer_settle(struct sl_observer *o, int outcome, bool native, bool changed);
 
-/* The path argument 0 or 1 of the call that was looked at, as it was copied; NULL where it was not. */
-const char *sl_observer_path(const struct sl_observer *o, int which);
-
 /* Is what was looked at the open of a FIFO? */
 bool sl_observer_met_fifo(const struct sl_observer *o);
 

@@ -116,7 +116,6 @@ static int look(struct sl_observer *o, int listener, const struct seccomp_notif 
 
 	o->event.answer = 0;
 	o->event.held = o->event.differs = false;
-	o->event.has_raw[0] = o->event.has_raw[1] = false;
 	if (o->options.calls)
 		sl_call_set_add(&o->calls, n->data.nr);
 	if (o->options.explain && !sl_policy_allows_call(o->options.explain, n->data.nr)) {
@@ -178,11 +177,6 @@ void sl_observer_settle(struct sl_observer *o, int outcome, bool native, bool ch
 	if (!native) /* what the view answers is asked of it again */
 		e->cache_key = (struct sl_cache_key){ { 0 } };
 	finish(e, native || o->predicted < 0 ? o->predicted : SL_MIN(outcome, 0));
-}
-
-const char *sl_observer_path(const struct sl_observer *o, int which)
-{
-	return o->event.has_raw[which] ? o->event.raw[which] : NULL;
 }
 
 bool sl_observer_met_fifo(const struct sl_observer *o)

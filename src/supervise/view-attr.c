@@ -100,12 +100,13 @@ static int change_open(struct sl_view_call *c, const struct sl_place *p, const s
 	return change_for_real(c, object.fd, change, reopened);
 }
 
-/* Which descriptors fchmod(2) and its like take: none that is O_PATH. */
-static int check_descriptor(const struct sl_view_call *c, const struct sl_change *change)
+/* Which descriptors fchmod(2) and its like take: none that is O_PATH. Of the upper there are such only of who asked for
+ * one. */
+static int check_descriptor(const struct sl_view_call *c, const struct sl_change *change, const struct sl_place *p)
 {
 	int r;
 
-	if (change->form != SL_BY_FD || change->dirfd == AT_FDCWD)
+	if (change->form != SL_BY_FD || change->dirfd == AT_FDCWD || (p->moved && !c->v->met_references))
 		return 0;
 	r = sl_fd_is_path(c->tid, change->dirfd);
 	if (r < 0)
@@ -120,8 +121,8 @@ static int find(struct sl_view_call *c, const struct sl_change *change, struct s
 	if (change->form == SL_BY_PATH)
 		return sl_view_locate(c, change->dirfd, change->path, change->nofollow ? 0 : SL_VWALK_FOLLOW,
 				      0, p);
-	r = check_descriptor(c, change);
-	return r < 0 ? r : sl_view_locate_fd(c, change->dirfd, p);
+	r = sl_view_locate_fd(c, change->dirfd, p);
+	return r < 0 ? r : check_descriptor(c, change, p);
 }
 
 static int change_place(struct sl_view_call *c, const struct sl_change *change, const struct sl_place *p)

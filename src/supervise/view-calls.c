@@ -64,19 +64,12 @@ static sl_view_handler *const handlers[] = {
 int sl_view_call_path(struct sl_view_call *c, int which)
 {
 	int arg = which ? c->row->path2_arg : c->row->path_arg;
-	const char *known;
 	ssize_t n;
 
 	if (c->has_path[which])
 		return 0;
 	if (arg == SL_NO_ARG)
 		return -EINVAL;
-	known = c->v->observer ? sl_observer_path(c->v->observer, which) : NULL;
-	if (known) {
-		memcpy(c->path[which], known, strlen(known) + 1);
-		c->has_path[which] = true;
-		return 0;
-	}
 	n = sl_tracee_read_string(c->tid, c->n->data.args[arg], c->path[which], sizeof(c->path[which]));
 	if (n < 0)
 		return (int)n;
@@ -139,6 +132,7 @@ static int read_open(struct sl_view_call *c)
 		c->open_flags = (int)c->n->data.args[row->flags_arg];
 		c->open_mode = (mode_t)c->n->data.args[row->mode_arg];
 	}
+	c->v->met_references |= c->open_flags & O_PATH;
 	c->changes = !(c->open_flags & O_PATH) &&
 		     ((c->open_flags & O_ACCMODE) != O_RDONLY || c->open_flags & OPEN_WRITES);
 	return r;

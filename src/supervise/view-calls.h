@@ -84,6 +84,7 @@ struct sl_view_calls {
 		size_t changing_len;
 		bool lost; /* there was one more */
 	} umasks;
+	bool met_references; /* a descriptor was asked for with O_PATH: none of the upper has been before */
 	uint32_t now_ms;
 	uint32_t looked_ms; /* since when the view has remembered directories of the lower */
 	/* Files without a name that a link call may still give one, and the directories being listed. */

@@ -553,16 +553,18 @@ static int object_fd(struct sl_vnode *n)
 	return fd < 0 ? -errno : fd;
 }
 
-static int fill_resolved(const struct sl_view_calls *v, const struct sl_place *p, bool parent,
+static int fill_resolved(const struct sl_view_call *c, const struct sl_place *p, bool parent,
 			 struct sl_resolved *ret)
 {
+	const struct sl_view_calls *v = c->v;
 	const struct sl_vwalk *w = &p->walk;
 	bool named = w->dir && w->last == SL_VWALK_NORM;
 	int r;
 
 	if (w->node) {
-		ret->fd = object_fd(w->node);
-		if (ret->fd < 0)
+		ret->type = w->node->mode & S_IFMT;
+		ret->fd = sl_op_is_attribute(c->op) ? -EBADF : object_fd(w->node);
+		if (ret->fd < 0 && !sl_op_is_attribute(c->op))
 			return ret->fd;
 	}
 	if (parent && named) { /* the directory itself nobody asks for, because the view decides */
@@ -655,7 +657,7 @@ int sl_view_observe_resolve(void *arg, int dirfd, const char *path, const struct
 	}
 	*ret = SL_RESOLVED_INIT;
 	ret->name[0] = '\0';
-	r = fill_resolved(v, &p, opts->flags & SL_RESOLVE_PARENT, ret);
+	r = fill_resolved(c, &p, opts->flags & SL_RESOLVE_PARENT, ret);
 	if (r < 0)
 		sl_resolved_release(ret);
 	return r;

@@ -151,7 +151,7 @@ int sl_view_chmodat(const struct sl_view_ctx *c, struct sl_view_file *at, const 
 	struct stat st;
 	int r = sl_vwalk_object(c, at, path, flags, &n);
 
-	if (r < 0 || (r = sl_vnode_stat(n, &st)) < 0)
+	if (r < 0 || (r = sl_vnode_owner(n, &st)) < 0)
 		return r;
 	if ((r = sl_vperm_change(n, false)) < 0)
 		return r;
@@ -232,7 +232,7 @@ int sl_view_utimensat(const struct sl_view_ctx *c, struct sl_view_file *at, cons
 		return -EINVAL;
 	/* What can only be appended to may get the present time. */
 	if ((r = sl_vperm_change(n, times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW)) < 0 ||
-	    (r = sl_vnode_stat(n, &st)) < 0)
+	    (r = sl_vnode_owner(n, &st)) < 0)
 		return r;
 	if (!sl_vperm_owner(c, &st)) {
 		if (times[0].tv_nsec != UTIME_NOW || times[1].tv_nsec != UTIME_NOW)

@@ -40,13 +40,13 @@ int sl_vchange_begin(const struct sl_view_ctx *c, struct sl_vnode *dir, mode_t m
 	return 0;
 }
 
-int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, const struct sl_vnew *made,
+int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, int fd, const struct sl_vnew *made,
 		     struct sl_vnode **ret)
 {
 	mode_t mode = made->mode;
 	SL_VNODE *n = NULL;
 	struct stat st;
-	int r = sl_vstore_stat(&c->view->store, obj, &st);
+	int r = fd >= 0 ? (fstat(fd, &st) < 0 ? -errno : 0) : sl_vstore_stat(&c->view->store, obj, &st);
 
 	if (r < 0) {
 		sl_vstore_remove(&c->view->store, obj);
@@ -104,7 +104,7 @@ static int make(const struct sl_view_ctx *c, const struct sl_vwalk *w, mode_t mo
 	} else {
 		r = sl_vstore_make(&c->view->store, made.mode, target, &obj);
 	}
-	if (r < 0 || (r = sl_vchange_adopt(c, w->dir, obj, &made, &n)) < 0)
+	if (r < 0 || (r = sl_vchange_adopt(c, w->dir, obj, -EBADF, &made, &n)) < 0)
 		return r;
 	sl_vnode_link(w->dir, w->name, n);
 	sl_vnode_touch(w->dir);
@@ -156,7 +156,7 @@ int sl_view_make_socket(const struct sl_view_ctx *c, struct sl_view_file *at, co
 	r = bind(arg, s->fd, sl_vstore_name(s->last + 1, name));
 	if (r < 0)
 		return r;
-	r = sl_vchange_adopt(c, w.dir, ++s->last, &made, &n);
+	r = sl_vchange_adopt(c, w.dir, ++s->last, -EBADF, &made, &n);
 	if (r < 0)
 		return r;
 	sl_vnode_link(w.dir, w.name, n);

@@ -16,9 +16,9 @@ struct sl_vnew {
 /* The mode that was asked for, and its type, to what an object in dir gets (inode_init_owner()). -errno. */
 int sl_vchange_begin(const struct sl_view_ctx *c, struct sl_vnode *dir, mode_t mode, struct sl_vnew *ret);
 
-/* A node for an object of the upper that was just made, with that. Used once by the caller. On failure the object is
- * removed. */
-int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, const struct sl_vnew *made,
+/* A node for an object of the upper that was just made, with that; fd: open on it, or invalid. Used once by the caller. On
+ * failure the object is removed. */
+int sl_vchange_adopt(const struct sl_view_ctx *c, struct sl_vnode *dir, uint32_t obj, int fd, const struct sl_vnew *made,
 		     struct sl_vnode **ret);
 
 /* filename_create(): where a new name is to be made. -EEXIST where it is there, whatever its slashes. */

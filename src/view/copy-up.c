@@ -187,12 +187,13 @@ int sl_vnode_own_as(struct sl_vnode *n, const struct stat *st, uid_t uid, gid_t 
 	}
 	n->foreign = foreign;
 	n->withheld = withheld && !foreign;
-	if (foreign) {
+	/* The kernel may have taken the set-group-id bit, which matters for directories. */
+	n->known = foreign || !sl_vnode_is_dir(n);
+	if (n->known) {
 		n->uid = uid;
 		n->gid = gid;
-	}
-	if (foreign || withheld)
 		n->mode = (n->mode & S_IFMT) | (mode & 07777);
+	}
 	return 0;
 }
 

@@ -545,7 +545,7 @@ int sl_vnode_owner(struct sl_vnode *n, struct stat *ret)
 	if (!n->known) {
 		int r = sl_vnode_stat(n, ret);
 
-		if (r < 0 || !sl_vnode_is_dir(n) || n->real)
+		if (r < 0 || (!n->obj && !sl_vnode_is_dir(n)) || n->real)
 			return r;
 		n->mode = ret->st_mode;
 		n->uid = ret->st_uid;

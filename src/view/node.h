@@ -14,8 +14,9 @@
  * node or lie in it, children, a difference from the lower) keep only the memory. With neither, the node is
  * freed. The last directories of the lower that were used stay in use, until sl_view_forget().
  *
- * Of a directory owner, mode and access lists are remembered: of one that the upper has because nobody but the
- * view changes them, of the lower's while it is in use.
+ * Owner and mode are remembered: of what the upper has because nobody but the view changes them (set-id bits of
+ * files go with a write, and are asked for), of the lower's directories while they are in use. So are access lists
+ * of directories.
  */
 #ifndef SL_VIEW_NODE_H
 #define SL_VIEW_NODE_H
@@ -59,7 +60,7 @@ struct sl_vnode {
 	mode_t mode;	      /* type; permissions too where foreign, withheld or known */
 	uid_t uid;	      /* where foreign or known */
 	gid_t gid;
-	bool known;		     /* of a directory: owner and mode */
+	bool known;		     /* owner and mode are those here */
 	bool lists_known;	     /* of a directory: whether it has ... */
 	bool access_list, new_list;  /* ... an access list, and one for what is made in it */
 	bool real;		     /* others change it: see sl_view_set_real() */
@@ -167,7 +168,8 @@ int sl_vnode_lower_fd(struct sl_vnode *n);
 /* A new descriptor of what holds the object's attributes: upper or lower, O_PATH. -errno. */
 int sl_vnode_attr_fd(struct sl_vnode *n);
 
-/* What a permission check is about, as the view shows it: st_mode, st_uid and st_gid alone are set. -errno. */
+/* What a permission check is about, as the view shows it: st_mode, st_uid and st_gid alone are set, and set-id bits only
+ * of directories. -errno. */
 int sl_vnode_owner(struct sl_vnode *n, struct stat *ret);
 
 /* Owner, mode or lists may be others than those that are remembered. */

@@ -176,7 +176,7 @@ static int open_new(const struct sl_view_ctx *c, struct sl_vnode *dir, const cha
 			      &obj);
 	if (fd < 0)
 		return fd;
-	r = sl_vchange_adopt(c, dir, obj, &made, &n);
+	r = sl_vchange_adopt(c, dir, obj, fd, &made, &n);
 	if (r < 0)
 		return r;
 	if (name) {
