@@ -128,7 +128,7 @@ static int check_elf(struct exec *x, int fd)
 	SL_CLEANUP(sl_place_release) struct sl_place p = SL_PLACE_INIT;
 	SL_FREE char *real = NULL;
 	struct sl_elf_asks asks;
-	char *copy;
+	char *copy = NULL;
 	bool differed = x->differs;
 	int r = sl_elf_asks(fd, &asks);
 

@@ -91,19 +91,17 @@ static struct sl_vnode *find_outdated(const struct sl_view_readers *r, const str
 /* One line "lock:" of fdinfo: locks of the open file description are its own, and go over. */
 static void take_lock(int anew, const char *line)
 {
-	char kind[16], type[16];
+	char kind[16], type[16], start[32], end[32];
 	struct flock range = {.l_whence = SEEK_SET};
-	long long start;
-	char end[32];
 
-	if (sscanf(line, "lock: %*s %15s %*s %15s %*s %*s %lld %31s", kind, type, &start, end) != 4)
+	if (sscanf(line, "lock: %*s %15s %*s %15s %*s %*s %31s %31s", kind, type, start, end) != 4)
 		return;
 	if (!strcmp(kind, "FLOCK")) {
 		flock(anew, (!strcmp(type, "WRITE") ? LOCK_EX : LOCK_SH) | LOCK_NB);
 	} else if (!strcmp(kind, "OFDLCK")) {
 		range.l_type = F_RDLCK; /* the descriptor is for reading */
-		range.l_start = start;
-		range.l_len = strcmp(end, "EOF") ? strtoll(end, NULL, 10) - start + 1 : 0;
+		range.l_start = strtoll(start, NULL, 10);
+		range.l_len = strcmp(end, "EOF") ? strtoll(end, NULL, 10) - range.l_start + 1 : 0;
 		fcntl(anew, F_OFD_SETLK, &range);
 	}
 }
