@@ -69,7 +69,8 @@ ssize_t sl_memory_read_string(struct sl_memory_cache *c, pid_t tid, uint64_t add
 		return sl_tracee_read_string(tid, addr, buf, size);
 	n = pread(fd, buf, want, (off_t)addr);
 	end = n > 0 ? memchr(buf, '\0', (size_t)n) : NULL;
-	if (end)
+	/* The file shows what the thread itself may not read, too: of such a page mostly zeros. */
+	if (end && end != buf)
 		return end - buf;
 	if (n <= 0)
 		sl_memory_forget(c, tid); /* its memory is gone: it may be another thread's number by now */
