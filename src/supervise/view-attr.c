@@ -9,7 +9,11 @@
  * memfds, which have no name.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
@@ -18,12 +22,34 @@
 #include "kernel/seccomp.h"
 #include "supervise/change.h"
 #include "supervise/view-calls.h"
+#include "view/perm.h"
 
 #ifndef __NR_getxattrat
 #define __NR_getxattrat 464
 #endif
 
 /* ---- changing ---- */
+
+/* Inode flags are the file system's own, and the upper need not have the same. What changes none succeeds, who may not
+ * is told so as by fileattr_set_prepare() of the kernel; else programs take this for a file system that has none. */
+static int change_flags(struct sl_view_call *c, struct sl_vnode *n, const struct sl_change *change)
+{
+	SL_CLOSE int object = sl_vnode_attr_fd(n);
+	SL_CLOSE int fd = object >= 0 && (S_ISREG(n->mode) || S_ISDIR(n->mode)) ? sl_fd_read_anew(object) : -EBADF;
+	uint32_t want = 0, differ;
+	struct stat st;
+	int have = 0, r = sl_vnode_stat(n, &st);
+
+	if (r < 0 || !sl_vperm_owner(&c->ctx, &st))
+		return r < 0 ? r : -EPERM;
+	if (change->request != SL_FS_IOC_SETFLAGS || fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &have) < 0)
+		return -EOPNOTSUPP;
+	memcpy(&want, change->attr, sizeof(want));
+	differ = (want ^ (uint32_t)have) & FS_FL_USER_MODIFIABLE;
+	if (differ & (FS_IMMUTABLE_FL | FS_APPEND_FL) && !sl_vperm_cap(&c->ctx, CAP_LINUX_IMMUTABLE))
+		return -EPERM;
+	return differ ? -EOPNOTSUPP : 0;
+}
 
 /* What the view shows is changed. */
 static int change_in_view(struct sl_view_call *c, struct sl_vnode *n, const struct sl_change *change)
@@ -44,8 +70,7 @@ static int change_in_view(struct sl_view_call *c, struct sl_vnode *n, const stru
 	case SL_OP_REMOVEXATTR:
 		return sl_view_removexattrat(&c->ctx, &at, "", change->xattr, flags);
 	default:
-		/* Inode flags are the file system's: programs take this for one that has none. */
-		return -EOPNOTSUPP;
+		return change_flags(c, n, change);
 	}
 }
 

@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "conform.h"
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/xattr.h>
 #include <time.h>
 
@@ -341,4 +343,49 @@ void change_xattrs(void)
 	TRUE(lists("file", "user.two"));
 	OK(rename("file", "dir/file"));
 	TRUE(lists("dir/file", "user.two"));
+}
+
+static int set_flags(const char *path, int add)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK), flags = 0, r;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		return -2; /* a file system that has none */
+	flags |= add;
+	r = ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	close(fd);
+	return r;
+}
+
+static void flags_of_others(void)
+{
+	FAILS(EPERM, set_flags("file", 0));
+	FAILS(EPERM, set_flags("file", FS_NODUMP_FL));
+	FAILS(EPERM, set_flags("dir", 0));
+}
+
+void change_flags(void)
+{
+	int fd = open("file", O_RDONLY);
+
+	FAILS(EBADF, ioctl(-1, FS_IOC_SETFLAGS, &fd));
+	FAILS(EBADF, ioctl(open("file", O_PATH), FS_IOC_GETFLAGS, &fd));
+	OK(put("made", "x"));
+	OK(mkdir("below", 0755));
+	if (set_flags("file", 0) == -2)
+		return;
+	FAILS(EFAULT, ioctl(fd, FS_IOC_SETFLAGS, bad_pointer()));
+	IS(0, set_flags("file", 0));
+	IS(0, set_flags("made", 0));
+	IS(0, set_flags("dir", 0));
+	IS(0, set_flags("below", 0));
+	as_other(flags_of_others);
+	if (geteuid()) {
+		FAILS(EPERM, set_flags("file", FS_IMMUTABLE_FL));
+		FAILS(EPERM, set_flags("made", FS_APPEND_FL));
+		FAILS(EPERM, set_flags("dir", FS_IMMUTABLE_FL));
+	}
+	about("what a view has not");
+	IS(0, set_flags("file", FS_NODUMP_FL));
+	IS(0, set_flags("made", FS_NODUMP_FL));
 }

@@ -40,6 +40,7 @@ static const struct {
     {"times", change_times},
     {"size", change_size},
     {"xattr", change_xattrs},
+    {"inode-flags", change_flags},
     {"stat", look_stat},
     {"access", look_access},
     {"readlink", look_links},

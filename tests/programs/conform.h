@@ -74,7 +74,7 @@ void as_other(void (*run)(void));
 typedef void group(void);
 group open_flags, open_create, open_links, open_special, open_tmpfile, open_resolve;	 /* conform-open.c */
 group make_names, link_names, remove_names, rename_names, rename_flags, rename_dirs; /* conform-names.c */
-group change_mode, change_owner, change_times, change_size, change_xattrs;		 /* conform-attr.c */
+group change_mode, change_owner, change_times, change_size, change_xattrs, change_flags; /* conform-attr.c */
 group look_stat, look_access, look_links, look_times, list_names, list_meanwhile;	 /* conform-look.c */
 group path_errors, path_lengths, path_slashes, bad_addresses;				 /* conform-path.c */
 group other_user, other_sticky, other_setgid;					 /* conform-user.c */

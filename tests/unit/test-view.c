@@ -319,6 +319,7 @@ END_TEST
 
 START_TEST(devices_are_refused)
 {
+	ck_assert_int_eq(sl_view_renameat2(&w.ctx, NULL, "c", NULL, "x", RENAME_WHITEOUT), -EINVAL);
 	ck_assert_int_eq(sl_view_mknodat(&w.ctx, NULL, "null", S_IFCHR | 0666), -EPERM);
 	ck_assert_int_eq(sl_view_mknodat(&w.ctx, NULL, "c/null", S_IFCHR | 0666), -ENOTDIR);
 }
