@@ -20,7 +20,7 @@
 
 #define PID 4711
 
-static char top[] = "/var/tmp/sandlock-test-cgroup.XXXXXX";
+static char top[64];
 static char self[128], mounts[128], manager[128];
 static const char *missing; /* a file that new groups do not have */
 
@@ -88,7 +88,7 @@ static void tree(const char *own, const char *mount_root)
 {
 	char text[PATH_MAX + 256];
 
-	memcpy(top + strlen(top) - 6, "XXXXXX", 6);
+	snprintf(top, sizeof(top), "/var/tmp/sandlock-test-cgroup.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(top));
 	snprintf(self, sizeof(self), "%s/self", top);
 	snprintf(mounts, sizeof(mounts), "%s/mounts", top);
