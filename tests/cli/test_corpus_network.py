@@ -204,7 +204,7 @@ def net(tmp_path, sandlock, program, world):
 
 def anonymous(text):
     """Without what moves: addresses and times."""
-    return re.sub(r"10\.77\.0\.\d+", "ADDRESS", re.sub(r"[\d./]+ ?ms", "TIME", text))
+    return re.sub(r"10\.77\.0\.\d+|::1\b", "ADDRESS", re.sub(r"[\d./]+ ?ms", "TIME", text))
 
 
 @dataclasses.dataclass
@@ -301,10 +301,14 @@ def local_log(n):
     return ["logger", "-u", n.sockets / "log", "-t", "corpus", "a message"]
 
 
-def eyes(n):
-    """Nobody listens at the name's IPv6 address."""
-    n.name(BEFORE, AAAA=["::1"])
-    return [PYTHON, "-c", CROWD, str(HTTP)]
+def eyes(port):
+    """The name has an IPv6 address too, where nobody listens at one port and only there at the next."""
+
+    def command(n):
+        n.name(BEFORE, AAAA=["::1"])
+        return [PYTHON, "-c", CROWD, str(port)]
+
+    return command
 
 
 WEB, TLS = f"http://www.test:{HTTP}/", f"https://www.test:{HTTPS}/"
@@ -316,7 +320,8 @@ CASES = {
     "node": Case(lambda n: ["node", "-e", NODE, WEB], ("http",), ("tcp",), ports=(HTTP,)),
     "node-https": Case(lambda n: ["node", "-e", NODE_TLS, TLS, n.world.top / "ca.pem"], ("https",), ("tcp",), ports=(HTTPS,)),
     "node-crowd": Case(lambda n: ["node", "-e", NODE_CROWD, WEB], ("http",), ("tcp",), ports=(HTTP,)),
-    "asyncio-crowd": Case(eyes, ("http",), ("tcp",), ports=(HTTP,)),
+    "asyncio-crowd": Case(eyes(HTTP), ("http",), ("tcp",), ports=(HTTP,)),
+    "asyncio-crowd-6": Case(eyes(HTTP + 1), ("http",), ("tcp",), ports=(HTTP + 1,)),
     "musl": Case(lambda n: [n.lookup("musl-gcc"), "libc", "www.test", str(HTTP)], ("http",), ("tcp",), ports=(HTTP,)),
     "git-http": Case(git_over_http, ("git",), ("tcp",), ports=(GIT,), options={"ignore": ["!/p/.git"]}),
     "git-ssh": Case(git_over_ssh, ("ssh",), ("tcp",), ports=(SSH,), options={"ignore": ["!/p/.git"]}),
