@@ -174,8 +174,6 @@ static int local_error(const struct sl_net_plan *p, int type)
 {
 	bool stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
 
-	if (!p->judged)
-		return 0;
 	return (stream ? p->local_stream : p->local_datagram) ? 0 : EACCES;
 }
 
@@ -185,8 +183,6 @@ static int internet_error(const struct sl_net_plan *p, int family, int type, int
 
 	if (type == SOCK_RAW || type == SOCK_PACKET)
 		return EPERM;
-	if (!p->judged)
-		return 0;
 	if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
 		return p->tcp ? 0 : EACCES;
 	if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
@@ -209,9 +205,7 @@ int sl_net_plan_socket(const struct sl_net_plan *p, int family, int type, int pr
 	case AF_INET6:
 		return internet_error(p, family, type, protocol);
 	case AF_NETLINK:
-		if (!p->judged || (p->route && protocol == NETLINK_ROUTE))
-			return 0;
-		return EPROTONOSUPPORT;
+		return p->route && protocol == NETLINK_ROUTE ? 0 : EPROTONOSUPPORT;
 	case AF_PACKET:
 		return EPERM;
 	default:

@@ -8,6 +8,8 @@
  * an address are notified, and done by the supervisor.
  *
  * What the supervisor cannot do here (no listener, no pidfd_getfd) is refused.
+ *
+ * Sockets that no profile can grant are refused while learning too: a program that falls back does so then.
  */
 #ifndef SL_POLICY_NET_PLAN_H
 #define SL_POLICY_NET_PLAN_H

@@ -333,6 +333,8 @@ CASES = {
     "ping": Case(lambda n: ["ping", "-c", "1", "www.test"], (), ("icmp",)),
     "ping-address": Case(lambda n: ["ping", "-n", "-c", "1", "127.0.0.1"], (), ("icmp://127.0.0.1",), refused=("icmp://127.0.0.2",)),
     "ip": Case(lambda n: ["sh", "-c", "ip addr; ip route; ip -6 addr show lo"]),
+    # Sockets of sock_diag(7) are refused always; it goes on to files of /proc.
+    "ss": Case(lambda n: ["sh", "-c", "ss -tl 2>/dev/null | wc -l"], ("http",)),
     "dig": Case(lambda n: ["dig", "+short", "+tcp", "www.test"], (), ("icmp",), (0,)),
     "logger-udp": Case(lambda n: ["logger", "-d", "-n", "www.test", "-P", str(UDP), "hi"], ("udp",), ("udp",), ports=(UDP,)),
     "logger-local": Case(local_log, unix=lambda n: [f"{n.sockets}/log"]),

@@ -88,7 +88,9 @@ void harness_run(struct harness *h, const struct harness_options *options, int (
 	/* As where the supervisor does no socket calls: the observer sees a path that is bound, and the call goes on. */
 	struct sl_filter_plan plan = { .net = { .connect = SL_NET_PASS, .bind = SL_NET_PASS, .listen = SL_NET_PASS,
 					       .send_to = SL_NET_PASS, .send_null = SL_NET_PASS,
-					       .send_message = SL_NET_PASS, .fast_open = SL_NET_PASS },
+					       .send_message = SL_NET_PASS, .fast_open = SL_NET_PASS,
+					       .tcp = true, .udp = true, .icmp = true, .local_stream = true,
+					       .local_datagram = true, .route = true },
 				       .listener = true, .attributes = true, .observe = true, .allow_sysv_ipc = true };
 	struct sl_observer_options observing = { .explain = options->explain };
 	int ready[2], go[2], number, listener, pidfd, status;
