@@ -288,6 +288,7 @@ struct sl_command sl_program_command(const struct sl_program *p, const struct sl
 	    .memory_bytes = profile->limits.memory,
 	    .processes = profile->limits.processes,
 	    .cpu_percent = profile->limits.cpu,
+	    .disk_bytes = profile->limits.disk,
 	    .cpu_cores = &profile->limits.cpu_cores,
 	};
 }

@@ -34,7 +34,7 @@ struct run {
 	uint64_t degradable, disabled;
 	bool strict, explain;
 	int status_fd;
-	int64_t memory, processes, cpu; /* limits; 0: not asked for */
+	int64_t memory, processes, cpu, disk; /* limits; 0: not asked for */
 	struct sl_run_view view;
 	/* Made from it. */
 	char *path; /* of the profile, or NULL */
@@ -95,7 +95,8 @@ static const struct sl_option options[] = {
     LATER("http-ca-out", 0, SL_OPTION_STRING, "PATH", "where to write that authority"),
     LATER("http-auth", 0, SL_OPTION_LIST, "RULE", "add authorisation to requests"),
     LATER("credential", 0, SL_OPTION_LIST, "SPEC", "a credential for --http-auth"),
-    LATER("max-disk", 0, SL_OPTION_STRING, "SIZE", "limit of what is written"),
+    {"max-disk", 0, SL_OPTION_SIZE, "SIZE", false, SL_COMPLETE_NOTHING, offsetof(struct run, disk),
+     "at most SIZE bytes in the view and the private temporary directory"},
     {"workdir", 0, SL_OPTION_STRING, "DIR", false, SL_COMPLETE_DIRECTORY, offsetof(struct run, view.workdir),
      "keep changes in a copy-on-write view of DIR"},
     {"fs-storage", 0, SL_OPTION_STRING, "DIR", false, SL_COMPLETE_DIRECTORY,
@@ -210,6 +211,8 @@ static void apply_limits(struct run *r)
 		p->limits.processes = r->processes;
 	if (r->cpu)
 		p->limits.cpu = r->cpu;
+	if (r->disk)
+		p->limits.disk = r->disk;
 }
 
 /* The destinations and ports of the command line, as the profile's. 0 or a status. */
@@ -358,6 +361,15 @@ static int check_explain(const struct run *r)
 	return SANDLOCK_STATUS_USAGE;
 }
 
+/* A limit that nothing would hold is no limit. */
+static int check_disk(const struct run *r)
+{
+	if (r->profile.limits.disk <= 0 || r->view.dir || r->tmp_dir)
+		return 0;
+	sl_say("limits.disk: there is no view (--workdir, --dry-run) or private temporary directory to limit");
+	return SANDLOCK_STATUS_FAILED;
+}
+
 static int run_main(struct run *r, char **words)
 {
 	int status = load_profile(r);
@@ -382,6 +394,8 @@ static int run_main(struct run *r, char **words)
 		status = sl_run_view_open(&r->view, &r->profile);
 	if (!status)
 		status = check_explain(r);
+	if (!status)
+		status = check_disk(r);
 	if (!status)
 		status = build_policy(r);
 	if (status)

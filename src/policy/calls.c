@@ -11,8 +11,8 @@
  * directory, second path, flags (for ioctl the request), mode, pid, and whether a final symbolic link is the
  * object.
  *
- * ftruncate, fallocate, write and their like have no row: what a descriptor may do was decided when it was
- * opened. kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, process_vm_readv, process_vm_writev,
+ * ftruncate has no row, and write and its like have one only for a limit of the disk: what a descriptor may do was
+ * decided when it was opened. kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, process_vm_readv, process_vm_writev,
  * pidfd_getfd, kcmp, move_pages, migrate_pages and get_robust_list have none because Landlock keeps them
  * inside the sandbox, root or not: the first by its signal scope, the others through ptrace_may_access(),
  * which always ends in the security hook (so would ptrace, whose row is about limits). process_madvise and perf_event_open ask mm_access() or
@@ -97,6 +97,16 @@
 	C(listxattrat,    LISTXATTR,    ALLOW,       0,  1,  N,  N,  2,  N,  N, 0)                    \
 	C(inotify_add_watch, WATCH,     ALLOW,       N,  1,  N,  N,  2,  N,  N, 0)                    \
 	C(umask,             UMASK,     ALLOW,       N,  N,  N,  N,  N,  N,  N, 0)                    \
+	/* only under a limit of the disk */                                                         \
+	C(write,          WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(pwrite64,       WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(writev,         WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(pwritev,        WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(pwritev2,       WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(sendfile,       WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(copy_file_range, WRITE,       ALLOW,       2,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(splice,         WRITE,        ALLOW,       2,  N,  N,  N,  N,  N,  N, 0)                    \
+	C(fallocate,      WRITE,        ALLOW,       0,  N,  N,  N,  N,  N,  N, 0)                    \
 	/* attributes */                                                                             \
 	C(fchmod,          CHMOD,        ATTRIBUTE,  0,  N,  N,  N,  N,  1,  N, 0)                    \
 	C(fchmodat,        CHMOD,        ATTRIBUTE,  0,  1,  N,  N,  N,  2,  N, 0)                    \

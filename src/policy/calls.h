@@ -58,6 +58,7 @@ enum sl_op {
 	SL_OP_FORK,	   /* makes a process (or, by clone's flags in argument 0, a thread) */
 	SL_OP_EXIT,	   /* ends the process */
 	SL_OP_MAP,	   /* maps memory: length in argument 1, protection in 2 */
+	SL_OP_WRITE,	   /* can make a file larger: seen only under a limit of the disk */
 };
 
 /* How the filter treats the call before anything else is asked for. */

@@ -102,6 +102,8 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 {
 	if (plan->listener && plan->beside && is_done_beside(op))
 		return SECCOMP_RET_USER_NOTIF;
+	if (plan->listener && plan->limit_disk && op == SL_OP_WRITE)
+		return SECCOMP_RET_USER_NOTIF;
 	if (plan->listener && plan->view && is_answered_by_view(op))
 		return SECCOMP_RET_USER_NOTIF;
 	if (!observing(plan))
@@ -111,6 +113,7 @@ static uint32_t observed(const struct sl_filter_plan *plan, enum sl_op op)
 	case SL_OP_LISTEN:
 	case SL_OP_PROCESS:
 	case SL_OP_DUMPABLE:
+	case SL_OP_WRITE:
 		return SECCOMP_RET_ALLOW;
 	case SL_OP_UMASK:
 		return plan->view ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;

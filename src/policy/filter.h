@@ -23,6 +23,7 @@ struct sl_filter_plan {
 	bool allow_sysv_ipc;
 	bool count_calls;    /* learn: notify every call that is not of "@base" and would be allowed, too */
 	const struct sl_call_set *listed; /* the only calls that are possible, or NULL: all */
+	bool limit_disk;      /* run: notify what can make a file larger */
 	bool limit_processes; /* run: notify what makes a process */
 	bool limit_cpu;	     /* run: no ptrace: whoever uses too much is held by tracing it */
 	bool limit_cpus;     /* run: notify every sched_setaffinity */

@@ -91,7 +91,7 @@ const struct sl_key sl_keys[SL_PROFILE_KEYS] = {
     INT(limits, processes, SL_KEY_BUILT, 1, INT32_MAX),
     INT(limits, open_files, SL_KEY_BUILT, 1, INT32_MAX),
     INT(limits, cpu, SL_KEY_BUILT, 1, 100 * CPU_SETSIZE),
-    SIZE(limits, disk, SL_KEY_LATER),
+    SIZE(limits, disk, SL_KEY_BUILT),
     INTS(limits, cpu_cores, SL_KEY_BUILT, 0, CPU_SETSIZE - 1),
     INT(limits, num_cpus, SL_KEY_LATER, 1, CPU_SETSIZE),
     INTS(limits, gpu_devices, SL_KEY_LATER, 0, INT32_MAX),

@@ -180,6 +180,13 @@ static void retry_ends(struct sl_notifier *n, int listener)
 		sl_notif_continue(listener, n->ending[i].id);
 }
 
+static bool is_limited_write(const struct sl_notifier *n, const struct seccomp_notif *notif)
+{
+	const struct sl_call *call = n->disk.limit_bytes ? sl_call_by_nr(notif->data.nr) : NULL;
+
+	return call && call->op == SL_OP_WRITE;
+}
+
 static void answer(struct sl_notifier *n, int listener, const struct seccomp_notif *notif)
 {
 	int error;
@@ -205,6 +212,10 @@ static void answer(struct sl_notifier *n, int listener, const struct seccomp_not
 	}
 	if (notif->data.nr == __NR_shmget)
 		sl_segment_makers_add(&n->makers, sl_tracee_tgid((pid_t)notif->pid));
+	if (is_limited_write(n, notif)) {
+		sl_disk_notify(&n->disk, listener, notif);
+		return;
+	}
 	if (n->view && sl_view_calls_notify(n->view, listener, notif))
 		return;
 	switch (route(n, notif)) {

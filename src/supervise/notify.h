@@ -15,6 +15,7 @@
 #include "observe/observe.h"
 #include "supervise/behalf.h"
 #include "supervise/child.h"
+#include "supervise/disk.h"
 #include "supervise/forks.h"
 #include "supervise/limits.h"
 #include "supervise/memory.h"
@@ -32,6 +33,7 @@ struct sl_notifier {
 	size_t ending_len, ending_cap;
 	unsigned int passed_over; /* notifications that went before those that wait */
 	struct sl_usage_peak peak; /* of a single process, at its execs and its end */
+	struct sl_disk disk;	      /* run: its limit, if there is one */
 	struct sl_view_calls *view;   /* the command's changes go there; or NULL */
 
 	struct sl_substitute_host substitute; /* for handlers that make a caller do another call */

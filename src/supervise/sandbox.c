@@ -58,6 +58,7 @@ static void plan_filter(const struct sl_run *run, bool listener, struct sl_filte
 	    .count_calls = options->count_calls,
 	    .listed = policy && policy->calls_listed ? &policy->calls : NULL,
 	    .limit_processes = policy && run->command->processes > 0,
+	    .limit_disk = policy && run->command->disk_bytes > 0,
 	    .limit_cpus = policy && has_cpus(run->command),
 	    .limit_memory = policy && run->command->memory_bytes > 0 ? (uint64_t)run->command->memory_bytes : 0,
 	    .memory_held = sl_limit_group_holds(&run->group, SL_CGROUP_MEMORY),
@@ -186,6 +187,8 @@ static int set_up_view(struct sl_run *run)
 	if (r == 0) {
 		run->notifier.view->substitute = &run->notifier.substitute;
 		run->notifier.view->keep = options->keep_view ? options->view : NULL;
+		if (run->notifier.disk.limit_bytes)
+			sl_view_set_fault(run->notifier.view->view, sl_disk_gate, &run->notifier.disk);
 		run->net.find_local = sl_view_find_socket;
 		run->net.find_arg = run->notifier.view;
 	}
@@ -310,6 +313,10 @@ static int set_up(struct sl_run *run)
 	};
 	set_up_net(run);
 	set_up_limits(run);
+	if (options->policy && run->command->disk_bytes > 0)
+		run->notifier.disk = (struct sl_disk){.limit_bytes = run->command->disk_bytes,
+						      .dirs = {options->upper, options->tmp_dir},
+						      .who = &run->notifier.behalf};
 	return set_up_view(run);
 }
 
@@ -354,7 +361,7 @@ static void run_command(struct sl_run *run)
 				     "cannot observe here: an outer sandbox watches this process already");
 			return;
 		}
-		if (options->upper) {
+		if (options->upper || run->command->disk_bytes > 0) {
 			sl_error_set(run->err, EBUSY,
 				     "cannot keep changes apart here: an outer sandbox watches this process already");
 			return;
@@ -438,6 +445,8 @@ static void tear_down(struct sl_run *run)
 	if (run->options->observer && !run->options->policy)
 		sl_observer_left(run->options->observer, run->notifier.view ? sl_view_calls_type : NULL,
 				 run->notifier.view);
+	if (run->notifier.view && run->notifier.disk.limit_bytes) /* it may outlive us */
+		sl_view_set_fault(run->notifier.view->view, NULL, NULL);
 	sl_view_calls_free(run->notifier.view);
 	run->notifier.view = NULL;
 	if (run->options->upper && !run->options->keep_view)

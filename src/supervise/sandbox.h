@@ -30,7 +30,7 @@ struct sl_command {
 	bool stdout_to_stderr;
 	bool no_coredump, no_huge_pages, no_randomize_memory;
 	int64_t open_files;  /* RLIMIT_NOFILE, or SL_INT_UNSET */
-	int64_t memory_bytes, processes, cpu_percent; /* limits; below 1: none */
+	int64_t memory_bytes, processes, cpu_percent, disk_bytes; /* limits; below 1: none */
 	const struct sl_list *cpu_cores; /* decimal text; may be NULL or empty */
 };
 

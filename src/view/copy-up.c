@@ -85,6 +85,7 @@ int sl_vcopy_data(struct sl_vstore *s, int from, int to, off_t limit)
 			hole = end;
 		if (data >= end)
 			break;
+		hole = SL_MIN(hole, data + SL_VCOPY_PIECE);
 		if ((r = gate(s)) < 0 || (r = copy_extent(from, to, data, hole)) < 0)
 			return r;
 		at = hole;

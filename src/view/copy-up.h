@@ -7,6 +7,7 @@
 
 #include "view/node.h"
 
+#define SL_VCOPY_PIECE (1 << 20) /* bytes that are copied between two passages of the gate */
 #define SL_VCOPY_ALL INT64_MAX
 
 /* Give the node an object in the upper with all that the lower has: contents up to limit bytes, holes kept,

@@ -59,7 +59,6 @@ UNSUPPORTED = {
     "http.allow": '[http]\nallow = ["GET example.org/*"]',
     "filesystem.chroot": '[filesystem]\nchroot = "/"',
     "filesystem.mount": '[filesystem]\nmount = ["/a:/b"]',
-    "limits.disk": '[limits]\ndisk = "1G"',
     "determinism.random_seed": "[determinism]\nrandom_seed = 1",
 }
 

@@ -134,7 +134,7 @@ def test_options_after_operands(box):
 LATER_OPTIONS = {
     "run": [
         "--http-allow", "--http-deny",
-        "--http-port", "--http-ca", "--http-key", "--http-inject-ca", "--http-ca-out", "--max-disk", "--chroot",
+        "--http-port", "--http-ca", "--http-key", "--http-inject-ca", "--http-ca-out", "--chroot",
         "--fs-mount", "--image", "--user", "--gpu", "--num-cpus", "--port-remap", "--random-seed", "--time-start",
         "--deterministic-dirs", "--credential", "--http-auth", "-i", "--no-supervisor",
     ],

@@ -388,3 +388,79 @@ def test_R22_a_path_that_is_rewritten_during_the_call(box, outside):
     assert result.status == 0 and "rounds" in result.stdout, result.describe()
     after = {k: v for k, v in box.snapshot(exact=True).items() if not outside or k.startswith("work/proj")}
     assert after == before
+
+
+DISK = """
+import errno, os, sys
+
+def write(path, count, size=65536, flags=os.O_WRONLY | os.O_CREAT):
+    fd = -1
+    try:
+        fd = os.open(path, flags, 0o600)
+        for i in range(count):
+            os.write(fd, b"x" * size)
+        return "ok"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+def attempt(call, *arguments):
+    try:
+        call(*arguments)
+        return "ok"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+tmp = os.environ["TMPDIR"]
+print("within", write("a", 8))
+print("one file", write("b", 64))
+os.unlink("b")
+print("again", write("b", 8))
+os.unlink("b")
+print("many files", {write(f"many{i}", 1) for i in range(64)} == {"ok", "ENOSPC"})
+for i in range(64):
+    attempt(os.unlink, f"many{i}")
+print("copy-up", write("big", 1, 1, os.O_WRONLY))
+print("small copy-up", write("small", 1, 1, os.O_WRONLY))
+fd = os.open("sparse", os.O_RDWR | os.O_CREAT)
+print("hole", attempt(os.ftruncate, fd, 1 << 30))
+print("in the hole", attempt(os.pwrite, fd, b"x", 1 << 29))
+print("preallocated", attempt(os.posix_fallocate, fd, 0, 1 << 24))
+print("vector", attempt(os.writev, fd, [b"x" * 65536] * 64))
+print("private", write(f"{tmp}/t", 64))
+os.unlink(f"{tmp}/t")
+fd = os.open(f"{tmp}/u", os.O_WRONLY | os.O_CREAT)
+os.unlink(f"{tmp}/u")
+print("without a name", sorted({attempt(os.write, fd, b"x" * 65536) for i in range(64)}))
+os.close(fd)
+print("free again", write(f"{tmp}/t", 4))
+r, w = os.pipe()
+print("pipe", attempt(os.write, w, b"x" * 4096))
+print("real", write(sys.argv[1] + "/real", 64))
+"""
+
+
+def test_R23_beyond_the_limit_of_the_disk_writing_ends(box):
+    box.file("big", b"x" * (4 << 20))
+    box.file("small", "s")
+    before = box.snapshot(exact=True)
+    profile = box.new_profile()
+    profile.write_text(
+        f"version = 2\n[filesystem]\ntmp = \"private\"\nread = {toml([*existing('/usr', '/lib', '/lib64', '/bin', '/etc'), box.work])}\n"
+        f"exec = {toml(existing('/usr', '/lib', '/lib64', '/bin'))}\ncreate = {toml([box.work, box.out])}\ndelete = {toml([box.work])}\n"
+        f'[limits]\ndisk = "2M"\n'
+    )
+    result = box.tool("run", "-p", profile, "--workdir", box.work, "--on-exit=abort", "--", "/usr/bin/python3", "-S", "-c", DISK, box.out)
+    assert result.status == 0, result.describe()
+    assert result.stdout.splitlines() == [
+        "within ok", "one file ENOSPC", "again ok", "many files True", "copy-up ENOSPC", "small copy-up ok", "hole ok", "in the hole ok",
+        "preallocated ENOSPC", "vector ENOSPC", "private ENOSPC", "without a name ['ENOSPC', 'ok']", "free again ok", "pipe ok", "real ok",
+    ], result.describe()  # fmt: skip
+    assert box.snapshot(exact=True) == before and uppers(box) == []
+
+
+def test_R23_a_limit_that_nothing_would_hold_is_an_error(box):
+    result = box.tool("run", *SYSTEM, "-w", box.work, "--max-disk", "1M", "--", "touch", "ran")
+    assert result.status == 125 and "limits.disk" in result.messages[0] and not (box.work / "ran").exists(), result.describe()

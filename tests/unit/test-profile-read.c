@@ -342,7 +342,7 @@ static const struct {
     {"[network]\nallow = []\nport_remap = false\nallow_bind = []\n[http]\nports = []", NULL, 0},
     {"[network]\nallow = [\"h\"]", NULL, 0},
     {"[network]\nport_remap = true", "network.port_remap", 2},
-    {"[limits]\ndisk = 5\n[network]\nallow = [\"h\"]", "limits.disk", 2},
+    {"[limits]\nnum_cpus = 5\n[network]\nallow = [\"h\"]", "limits.num_cpus", 2},
     {"[filesystem]\ndeny = [\"/a\"]", NULL, 0},
     {"[filesystem]\non_exit = \"keep\"", NULL, 0},
     {"[filesystem]\non_exit = \"keep\"\n[config]\nworkdir = \"/w\"", NULL, 0},
