@@ -94,7 +94,7 @@ static bool reads_of_view(enum sl_op op)
 
 static bool is_answered_by_view(enum sl_op op)
 {
-	return is_done_beside(op) || reads_of_view(op) || op == SL_OP_EXEC;
+	return is_done_beside(op) || reads_of_view(op) || op == SL_OP_EXEC || op == SL_OP_UMASK;
 }
 
 /* A call that is allowed, and seen where its op is recorded or where it may be done on behalf. */

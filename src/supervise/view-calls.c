@@ -364,8 +364,11 @@ bool sl_view_calls_notify(struct sl_view_calls *v, int listener, const struct se
 	sl_view_call_settle(c, r);
 	sl_view_forget_memos(c);
 	v->call = NULL;
-	if (v->policy && r == SL_VIEW_CONTINUE)
+	if (v->policy && r == SL_VIEW_CONTINUE) {
+		if (c->changes) /* for real, perhaps: the next call is to see it */
+			v->looked_ms = v->now_ms - SL_VIEW_AGE_MS;
 		return false;
+	}
 	answer(c, r);
 	return true;
 }

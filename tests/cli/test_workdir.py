@@ -234,6 +234,33 @@ def test_R20_grants_above_the_directory(box):
     assert (box.work / "beside/b").exists() and (box.work / "proj/f").read_text() == "f\n"
 
 
+def test_R20_directories_that_come_and_go_outside(box):
+    """What the command itself changes for real beside the view is found as it is, at once."""
+    (box.work / "proj").mkdir()
+    (box.work / "out").mkdir()
+    script = """
+import os
+
+def put(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+for i in range(200):
+    os.mkdir("d"); put("d/f", "x"); os.rename("d", "e"); os.mkdir("d"); put("d/g", str(i))
+    assert os.listdir("d") == ["g"] and open("e/f").read() == "x" and open("d/../e/f").read() == "x"
+    os.rename("d", "h"); os.rename("e", "d"); put("d/f", "y"); put("h/g", "z"); put("../proj/p", str(i))
+    for name in ("d/f", "h/g"):
+        os.unlink(name)
+    os.rmdir("d"); os.rmdir("h")
+    os.makedirs("d/s"); put("d/s/f", "x"); os.rename("d", "h"); os.makedirs("d/s"); put("d/s/t", "x"); os.unlink("d/s/t")
+    os.unlink("h/s/f"); os.rmdir("h/s"); os.rmdir("h"); os.rmdir("d/s"); os.rmdir("d")
+print(open("../proj/p").read(), os.listdir("."))
+"""
+    options = ["--workdir", "proj", "--cwd", box.work / "out", "--on-exit=abort"]
+    result = box.tool("run", *SYSTEM, "-w", box.work, *options, "--", "python3", "-S", "-c", script)
+    assert result.status == 0 and result.stdout == "199 []\n" and not result.stderr, result.describe()
+
+
 def test_R20_programs_and_directories_of_the_view(box):
     """What was made there is executed and entered; the rights to execute and to read are asked for."""
     shutil.copy("/usr/bin/true", box.work / "true")
