@@ -286,3 +286,30 @@ def test_L11_without_ptrace_it_is_refused_and_said(box):
     assert result.stdout == "126\nno\n\n0\n", result.describe()
     assert any("ptrace is forbidden" in m for m in result.messages), result.describe()
     assert "\n# partial" in profile.read_text(), profile.read_text()
+
+
+NOEXEC = """
+mount -t tmpfs -o noexec none place || exit 77
+cp /bin/true place/old
+cat >script <<'END'
+place/old; echo old $?
+cp /bin/true place/new; place/new; echo new $?
+test -x place/new; echo test $?
+chmod 711 place/old; place/old; echo changed $?
+cp place/new made; ./made; echo made $?
+END
+sh script; rm made; echo ---; rm place/new; exec "$@" sh script
+"""
+
+
+def test_L11_nothing_is_executed_on_a_mount_that_forbids_it(box):
+    """Neither what lies there nor what the command makes or changes there, though the upper is elsewhere."""
+    (box.work / "place").mkdir()
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
+    learn = [box.sandlock, *LEARN, "-o", box.new_profile(), "--"]
+    result = box.call([*unshare, "sh", "-c", NOEXEC, "sh", *learn])
+    if "unshare: " in result.stderr:
+        pytest.skip(f"no mount can be made here: {result.stderr.strip()}")
+    bare, learned = result.stdout.split("---\n")
+    assert bare == "old 126\nnew 126\ntest 1\nchanged 126\nmade 0\n", result.describe()
+    assert learned == bare, result.describe()

@@ -310,7 +310,7 @@ static void run_group(size_t i, const char *kind)
 	group_name = name;
 	child = fork();
 	if (child == 0) {
-		alarm(30);
+		alarm(60);
 		enter(groups[i].name, kind);
 		if (!strcmp(kind, "new"))
 			fixture();
