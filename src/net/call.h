@@ -47,8 +47,9 @@ void sl_net_name_any(const struct sl_net_call *c, struct sl_address *a);
 int sl_net_judge(const struct sl_net_call *c, const struct sl_address *a, bool final,
 		 struct sl_net_peer *ret_peer);
 
-/* Look the rules' names up. Blocks: in a worker only. */
-void sl_net_look_up(const struct sl_net_call *c);
+/* Look the rules' names up. Blocks: in a worker only. 0; -SL_ERESTARTSYS where the caller has a signal, -ECANCELED where
+ * nobody waits any more: no answer is due then. */
+int sl_net_look_up(const struct sl_net_call *c);
 
 /* An AF_UNIX address, resolved and judged. */
 struct sl_local {

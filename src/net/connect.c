@@ -152,9 +152,13 @@ static void work(void *arg)
 	struct connecting *k = arg;
 
 	if (k->look_up) {
-		int r;
+		int r = sl_net_look_up(&k->c);
 
-		sl_net_look_up(&k->c);
+		if (r < 0) {
+			sl_net_answer(&k->c, r);
+			release(k);
+			return;
+		}
 		r = sl_net_judge(&k->c, &k->address, true, &k->peer);
 		if (r == 0 && !sl_net_call_valid(&k->c))
 			r = -ECANCELED;

@@ -161,21 +161,25 @@ static void looked_up(void *arg)
 	leave(l);
 }
 
-void sl_net_look_up(const struct sl_net_call *c)
+int sl_net_look_up(const struct sl_net_call *c)
 {
 	SL_CLEANUP(sl_strv_release) struct sl_strv hosts = SL_STRV_INIT;
 	struct look_up *l = sl_xcalloc(1, sizeof(*l));
+	struct sl_wait w;
+	int r = 0;
 
 	sem_init(&l->done, 0, 0);
 	l->users = 2;
 	sl_names_granted(sl_resolver_names(c->net->resolver), &hosts);
-	/* The end of the run interrupts it. */
+	sl_wait_begin(&w, c->net->workers, c->listener, c->n.id, c->tid, 0);
 	if (sl_resolver_look_up(c->net->resolver, &hosts, looked_up, l))
-		while (sem_wait(&l->done) < 0 && sl_net_call_valid(c))
+		while (sem_wait(&l->done) < 0 && (r = sl_wait_interrupted(&w)) == 0)
 			;
 	else
 		l->users = 1; /* nobody calls back */
+	sl_wait_end(&w);
 	leave(l);
+	return r == -EINTR ? -SL_ERESTARTSYS : r;
 }
 
 /* socket, socketpair: notified where --explain says what is refused, and learning what is made. */

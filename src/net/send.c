@@ -340,7 +340,9 @@ static int64_t send_one(struct sending *s)
 		return SL_LATER;
 	if (s->look_up) {
 		s->look_up = false;
-		sl_net_look_up(&s->c);
+		r = sl_net_look_up(&s->c);
+		if (r < 0)
+			return r;
 		r = sl_net_judge(&s->c, &s->m.address, true, &s->peer);
 		if (r < 0) {
 			report(s, (int)-r, true);

@@ -261,6 +261,25 @@ def test_N4_an_address_that_was_not_looked_up(net):
     assert not {k for k in net.network.connections() if k.startswith("10.77.0.3")}
 
 
+def test_N9_a_signal_ends_a_connect_that_waits_for_a_look_up(net):
+    """Nobody answers at the nameserver (what comes back there is no reply), so the names are looked for in vain."""
+    net.network.serve("10.77.0.98", 53, "udp")
+    net.network.resolv_conf("nameserver 10.77.0.98\n")
+    profile = net.profile(f"tcp://www.test:{PORT}")
+    code = f"""
+import ctypes, errno, signal, socket, struct
+signal.signal(signal.SIGALRM, lambda *unused: print("rung", end=" "))
+signal.siginterrupt(signal.SIGALRM, True)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+address = struct.pack("=HH4s8x", socket.AF_INET, socket.htons({PORT}), socket.inet_aton("10.77.0.2"))
+libc = ctypes.CDLL(None, use_errno=True)
+result = libc.connect(socket.socket().detach(), address, len(address)), errno.errorcode[ctypes.get_errno()]
+print(*result)
+"""
+    ran = net.run(profile, [PYTHON, "-c", code])
+    assert ran.stdout == "rung -1 EINTR\n", ran.describe()
+
+
 @pytest.mark.parametrize("text", ["nameserver 10.77.0.99\n", "", "nameserver nonsense\n"])
 def test_N4_starts_without_a_nameserver(net, text):
     net.network.resolv_conf(text)
