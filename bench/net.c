@@ -140,13 +140,14 @@ static void start_blocked(void)
 
 static double best_part(void (*work)(size_t), size_t count)
 {
+	size_t each = count / PARTS;
 	double best = 0;
 
 	for (int part = 0; part < PARTS; part++) {
 		double start = now_ns(), one;
 
-		work(count / PARTS);
-		one = (now_ns() - start) / (double)(count / PARTS);
+		work(each);
+		one = (now_ns() - start) / (double)each;
 		if (!part || one < best)
 			best = one;
 	}
