@@ -74,6 +74,7 @@ static void learn_release(struct sl_learn *l)
 	if (l->tmp_dir)
 		sl_tree_remove(l->tmp_dir);
 	free(l->tmp_dir);
+	sl_guard_stop(&l->guard);
 	sl_list_release(&l->collapse_prefix);
 	sl_strv_release(&l->prefixes);
 	free(l->homes[0]);
@@ -121,21 +122,13 @@ static int make_tmp_dir(struct sl_learn *l)
 
 	if (l->shared_tmp || sl_program_getenv(&l->program, "TMPDIR"))
 		return 0;
-	if (sl_tmp_dir_make(&l->tmp_dir, &err) < 0) {
+	if (sl_tmp_dir_make(&l->guard, &l->tmp_dir, &err) < 0) {
 		sl_say("%s", err.text);
 		return SANDLOCK_STATUS_FAILED;
 	}
 	for (size_t i = 0; i < SL_ARRAY_LEN(variables); i++)
 		sl_program_setenv(&l->program, variables[i], l->tmp_dir);
 	return 0;
-}
-
-/* The upper; where it outlives the sandbox and its killer it is guarded. */
-static int make_upper(struct sl_learn *l, struct sl_error *err)
-{
-	int r = sl_view_upper_make(NULL, &l->upper, err);
-
-	return r < 0 || (!l->commit && l->repeat < 2) ? r : sl_guard_start(l->upper, &l->guard, err);
 }
 
 static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error *err)
@@ -160,7 +153,7 @@ static void run_once(struct sl_learn *l, struct sl_outcome *ret, struct sl_error
 	command.stdout_to_stderr = !l->out;
 	*ret = (struct sl_outcome){0};
 	*err = SL_ERROR_INIT;
-	if (!l->in_place && !l->upper && make_upper(l, err) < 0) {
+	if (!l->in_place && !l->upper && sl_view_upper_make(NULL, &l->guard, &l->upper, err) < 0) {
 		ret->kind = SL_OUTCOME_FAILED;
 		return;
 	}

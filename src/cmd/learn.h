@@ -35,7 +35,7 @@ struct sl_learn {
 	char *tmp_dir;
 	struct sl_view *view; /* between two runs: what the one before has changed */
 	bool last_run;
-	struct sl_guard guard; /* of upper */
+	struct sl_guard guard; /* of upper and tmp_dir */
 	char *upper; /* of the run at hand; NULL with --in-place */
 	struct sl_observer *observer;
 	struct sl_peaks peaks; /* of all runs */

@@ -95,7 +95,7 @@ int sl_run_view_open(struct sl_run_view *v, const struct sl_profile *profile)
 	status = workdir ? sl_workdir_resume(v->dir, storage) : 0;
 	if (status)
 		return status;
-	if (sl_view_upper_make(storage, &v->upper, &err) == 0 && sl_guard_start(v->upper, &v->guard, &err) == 0)
+	if (sl_view_upper_make(storage, &v->guard, &v->upper, &err) == 0)
 		return 0;
 	sl_say("%s", err.text);
 	return SANDLOCK_STATUS_FAILED;

@@ -252,7 +252,7 @@ static int make_tmp_dir(struct run *r)
 	r->tmp_dir = NULL;
 	if (!r->profile.filesystem.tmp_private)
 		return 0;
-	if (sl_tmp_dir_make(&r->tmp_dir, &err) < 0) {
+	if (sl_tmp_dir_make(NULL, &r->tmp_dir, &err) < 0) {
 		sl_say("%s", err.text);
 		return SANDLOCK_STATUS_FAILED;
 	}

@@ -29,7 +29,7 @@ static void remove_all(struct sl_view_changes *c, const char *dir)
 	SL_FREE char *canonical = realpath(dir, NULL);
 
 	if (canonical)
-		sl_guard_start(canonical, &guard, NULL);
+		sl_guard_add(&guard, canonical, NULL);
 	if (sl_view_changes_drop(c) == 0)
 		sl_tree_remove(dir);
 	sl_guard_stop(&guard);

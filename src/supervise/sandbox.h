@@ -91,8 +91,10 @@ void sl_sandbox_run(const struct sl_command *command, const struct sl_sandbox_op
 /* The exit status of the contract for an outcome: the code, 128+N, 124, 125, 126, 127. */
 int sl_outcome_status(const struct sl_outcome *o);
 
-/* Make the private temporary directory under $TMPDIR (else /tmp), mode 0700: its canonical path, malloc'd. */
-int sl_tmp_dir_make(char **ret_path, struct sl_error *err);
+/* Make the private temporary directory under $TMPDIR (else /tmp), mode 0700: its canonical path, malloc'd. guard: who
+ * watches over it (guard.h), or NULL. */
+struct sl_guard;
+int sl_tmp_dir_make(struct sl_guard *guard, char **ret_path, struct sl_error *err);
 /* Remove a tree without following symbolic links or leaving its file system; missing is fine. */
 int sl_tree_remove(const char *path);
 

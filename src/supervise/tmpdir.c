@@ -17,20 +17,24 @@
 #include <sys/syscall.h>
 
 #include "base/path.h"
+#include "supervise/guard.h"
 #include "supervise/sandbox.h"
 
-int sl_tmp_dir_make(char **ret_path, struct sl_error *err)
+int sl_tmp_dir_make(struct sl_guard *guard, char **ret_path, struct sl_error *err)
 {
 	const char *base = getenv("TMPDIR");
 	SL_FREE char *canonical = NULL;
-	SL_FREE char *path = NULL;
+	SL_FREE char *prefix = NULL, *path = NULL;
 
 	if (!base || !*base)
 		base = "/tmp";
 	canonical = realpath(base, NULL);
 	if (!canonical)
 		return sl_error_errno(err, errno, "cannot use the temporary directory %s", sl_esc(base));
-	path = sl_xasprintf("%s/sandlock-XXXXXX", strcmp(canonical, "/") ? canonical : "");
+	prefix = sl_xasprintf("%s/sandlock-", strcmp(canonical, "/") ? canonical : "");
+	if (guard)
+		return sl_guard_make(guard, prefix, ret_path, err);
+	path = sl_xasprintf("%sXXXXXX", prefix);
 	if (!mkdtemp(path)) /* mode 0700 */
 		return sl_error_errno(err, errno, "cannot make a temporary directory in %s",
 				      sl_esc(canonical));

@@ -207,7 +207,8 @@ bool sl_view_device_is_safe(dev_t rdev);
 
 /* Make the upper directory, in the directory storage or (NULL) where doc/architecture.md says: its canonical path,
  * malloc'd. */
-int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *err);
+struct sl_guard;
+int sl_view_upper_make(const char *storage, struct sl_guard *guard, char **ret_path, struct sl_error *err);
 
 /* The places where uppers are made, canonical, storage (or NULL) among them. */
 void sl_view_upper_places(const char *storage, struct sl_strv *ret);

@@ -20,6 +20,7 @@
 #include "base/strbuf.h"
 #include "kernel/capabilities.h"
 #include "kernel/landlock.h"
+#include "supervise/guard.h"
 #include "supervise/view-calls.h"
 
 #define DEV_DEPTH   3
@@ -91,10 +92,11 @@ void sl_view_upper_places(const char *storage, struct sl_strv *ret)
 	add_place(ret, "/tmp");
 }
 
-int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *err)
+int sl_view_upper_make(const char *storage, struct sl_guard *guard, char **ret_path, struct sl_error *err)
 {
-	SL_FREE char *path = NULL;
+	SL_FREE char *prefix = NULL;
 	struct choice best = {0};
+	int r;
 
 	if (storage)
 		best.path = realpath(storage, NULL);
@@ -106,14 +108,13 @@ int sl_view_upper_make(const char *storage, char **ret_path, struct sl_error *er
 		return sl_error_set(err, ENOENT,
 				    "there is no directory to keep the command's changes in: "
 				    "TMPDIR can name one");
-	path = sl_xasprintf("%s/" SL_VIEW_UPPER "XXXXXX", strcmp(best.path, "/") ? best.path : "");
+	prefix = sl_xasprintf("%s/" SL_VIEW_UPPER, strcmp(best.path, "/") ? best.path : "");
 	free(best.path);
+	r = sl_guard_make(guard, prefix, ret_path, err);
 	/* Who changes its identity executes what it has made. */
-	if (!mkdtemp(path) || (geteuid() == 0 && chmod(path, 0711) < 0))
-		return sl_error_errno(err, errno, "cannot make a directory for the command's changes (%s)",
-				      sl_esc(path));
-	*ret_path = SL_TAKE_PTR(path);
-	return 0;
+	if (r == 0 && geteuid() == 0 && chmod(*ret_path, 0711) < 0)
+		return sl_error_errno(err, errno, "cannot open %s to others", sl_esc(*ret_path));
+	return r;
 }
 
 /* ---- the ruleset ---- */

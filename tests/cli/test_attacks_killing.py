@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 import attacks
 import pytest
@@ -142,3 +143,22 @@ def test_R1_a_command_that_stops_and_is_continued_from_inside(sandlock, tmp_path
     with attacks.running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **in_a_job(how)) as tool:
         assert tool.communicate(timeout=5)[0] == "went on\nrefused\n"
         assert tool.returncode == 0
+
+
+def test_L19_learn_killed_at_any_moment_leaves_no_directory(sandlock, tmp_path):
+    """From the first directory that it makes on, before there is a sandbox."""
+    tmp, work = tmp_path / "tmp", tmp_path / "work"
+    tmp.mkdir()
+    work.mkdir()
+    environment = os.environ | {"TMPDIR": str(tmp)}
+    made = set()
+    for i in range(60):
+        command = [sandlock, "learn", "-o", tmp_path / "learned.toml", "--", "/usr/bin/true"]
+        with attacks.running(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=work, env=environment) as tool:
+            end = time.monotonic() + 0.001 + i * 0.0002
+            while time.monotonic() < end and tool.poll() is None:
+                made.update(path.name[:12] for path in tmp.iterdir())
+            tool.kill()
+    assert any(name.startswith("sandlock-") for name in made), "killed too early each time"
+    attacks.wait_until(lambda: not list(tmp.iterdir()))
+    assert not list(work.iterdir())

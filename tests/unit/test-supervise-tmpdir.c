@@ -118,13 +118,13 @@ START_TEST(made_private_below_tmpdir)
 	struct stat st;
 
 	setenv("TMPDIR", top, 1);
-	ck_assert_int_eq(sl_tmp_dir_make(&path, &err), 0);
+	ck_assert_int_eq(sl_tmp_dir_make(NULL, &path, &err), 0);
 	ck_assert_int_eq(strncmp(path, top, strlen(top)), 0);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0700);
 	free(path);
 	setenv("TMPDIR", "/no/such/directory", 1);
-	ck_assert_int_eq(sl_tmp_dir_make(&path, &err), -ENOENT);
+	ck_assert_int_eq(sl_tmp_dir_make(NULL, &path, &err), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "/no/such/directory"));
 	expect_gone();
 }
