@@ -15,6 +15,7 @@
 #include "kernel/seccomp.h"
 #include "net/call.h"
 #include "net/resolver.h"
+#include "net/sockets.h"
 #include "net/worker.h"
 
 struct connecting {
@@ -23,12 +24,14 @@ struct connecting {
 	struct sl_local local;
 	struct sl_net_peer peer;
 	bool has_peer, look_up, under_way, stand_in;
+	int own;	  /* a listener of the sandbox's own, held; -EBADF: it is none */
 	bool source_only; /* the socket gets the address that it would send from, and no peer */
 };
 
 static void release(struct connecting *k)
 {
 	sl_local_release(&k->local);
+	sl_close(k->own);
 	sl_close(k->c.fd);
 	free(k);
 }
@@ -41,7 +44,7 @@ static void report(const struct connecting *k, int error, bool refused)
 	    .has_peer = k->has_peer,
 	    .peer = k->peer,
 	    .local = k->local.name,
-	    .own = k->local.own,
+	    .own = k->local.own || k->own >= 0,
 	};
 
 	/* Asking a nameserver is part of naming a host, not a destination. */
@@ -63,6 +66,20 @@ static int take_source(const struct connecting *k)
 	return bind(k->c.fd, &own.any, own.len) < 0 ? -EACCES : 0;
 }
 
+/* Whoever listened a moment ago can have stopped to, and somebody else have got the port: then nothing is left of it. */
+static int connect_own(const struct connecting *k)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	int r = connect(k->c.fd, &k->address.any, k->address.len) < 0 ? -errno : 0;
+
+	if (!k->c.net->policy || sl_own_listener_listens(k->own, k->peer.port))
+		return r;
+	if ((r == 0 || r == -EINPROGRESS || r == -EALREADY) &&
+	    connect(k->c.fd, &nobody, sizeof(nobody)) < 0)
+		shutdown(k->c.fd, SHUT_RDWR);
+	return -EACCES;
+}
+
 /* connect(2), with the caller's identity where the peer is told about it. */
 static int connect_once(const struct connecting *k)
 {
@@ -71,6 +88,8 @@ static int connect_once(const struct connecting *k)
 
 	if (k->source_only)
 		return take_source(k);
+	if (k->own >= 0)
+		return connect_own(k);
 	if (k->c.family != AF_UNIX)
 		return connect(k->c.fd, &k->address.any, k->address.len) < 0 ? -errno : 0;
 	r = sl_peer_identity_assume(&k->c, &identity);
@@ -214,6 +233,19 @@ static bool is_asked_for_source(const struct connecting *k)
 			     resolver ? sl_resolver_names(resolver) : NULL, NULL);
 }
 
+/* What a process of the sandbox listens on needs no rule, unless one denies it. */
+static bool is_own(struct connecting *k)
+{
+	const struct sl_policy *policy = k->c.net->policy;
+	const struct sl_net_rule *denied = NULL;
+
+	if (k->peer.protocol != SL_NET_TCP ||
+	    (policy && !sl_net_allows(&policy->net, &k->peer, NULL, NULL, &denied) && denied))
+		return false;
+	k->own = sl_own_listener_hold(&k->c, &k->peer.address, k->peer.port);
+	return k->own >= 0;
+}
+
 static int judge_internet(struct connecting *k)
 {
 	int r;
@@ -229,6 +261,8 @@ static int judge_internet(struct connecting *k)
 		if (s)
 			return SL_MIN(s, 0);
 	}
+	if (k->has_peer && (r < 0 || !k->c.net->policy) && is_own(k))
+		return 0;
 	if (r < 0 && k->has_peer && is_asked_for_source(k)) {
 		k->source_only = true;
 		return 0;
@@ -294,6 +328,7 @@ int64_t sl_net_connect(struct sl_net_call *c)
 
 	k->c = *c;
 	k->local = SL_LOCAL_INIT;
+	k->own = -EBADF;
 	r = judge(k);
 	if (r < 0) {
 		if (k->has_peer || k->local.name)

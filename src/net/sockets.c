@@ -170,6 +170,11 @@ static int take_from_any(const struct sl_net_call *c, struct found socket)
 	return -EACCES;
 }
 
+int sl_own_socket_take(const struct sl_net_call *c, uint32_t inode, uint64_t cookie)
+{
+	return take_from_any(c, (struct found){inode, cookie});
+}
+
 int sl_own_socket_hold(const struct sl_net_call *c, const struct sl_address *a, int object)
 {
 	size_t offset = offsetof(struct sockaddr_un, sun_path);

@@ -162,7 +162,8 @@ static void connected(struct sl_net_facts *f, const struct sl_net_event *e)
 	}
 	k = known(f, e->cookie);
 	k->has_peer = false;
-	if (!e->has_peer)
+	/* Nor does a stream to a listener of the run's own, whatever port that has. */
+	if (!e->has_peer || e->own)
 		return;
 	if (!e->error && is_datagram(e)) {
 		const struct fact fact = {.peer = e->peer, .connected_only = true};

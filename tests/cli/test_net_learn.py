@@ -109,7 +109,55 @@ step("client", lambda: server and tcp("127.0.0.1", PORT or server.getsockname()[
     body = body.replace('("127.0.0.1", 0)', f'("127.0.0.1", {port})').replace("PORT", str(port))
     body = body.replace("server.bind", "server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\nserver.bind")
     found, _ = learned(box, body)
-    assert found == {"allow": [f"tcp://127.0.0.1:{port}"], "allow_bind": [port], "unix": []}
+    assert found == {"allow": [], "allow_bind": [port], "unix": []}
+
+
+OWN = """
+import threading
+def serve(family, host, port=0, style=socket.SOCK_STREAM):
+    server = socket.socket(family, style)
+    server.bind((host, port))
+    server.listen(5)
+    def answer():
+        while True:
+            server.accept()[0].send(b"hi")
+    threading.Thread(target=answer, daemon=True).start()
+    return server.getsockname()[1]
+step("four", lambda: tcp("127.0.0.1", serve(socket.AF_INET, "127.0.0.1")))
+step("all", lambda: tcp("127.0.0.1", serve(socket.AF_INET, "0.0.0.0")))
+step("any", lambda: tcp("0.0.0.0", serve(socket.AF_INET, "")))
+step("six", lambda: tcp("::1", serve(socket.AF_INET6, "::1"), socket.AF_INET6))
+step("both", lambda: tcp("127.0.0.1", serve(socket.AF_INET6, "::")))
+step("mapped", lambda: tcp("::ffff:127.0.0.1", serve(socket.AF_INET, "127.0.0.1"), socket.AF_INET6))
+import asyncio
+async def talk():
+    async def answer(reader, writer):
+        writer.write(await reader.readexactly(2))
+        writer.close()
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+    writer.write(b"hi")
+    data = await reader.read()
+    server.close()
+    return data
+step("asyncio", lambda: asyncio.run(talk()))
+"""
+
+
+def test_N1_what_it_listens_on_itself_needs_no_entry(box):
+    """The kernel picks another port at each run."""
+    found, path = learned(box, OWN)
+    assert found == {"allow": [], "allow_bind": [0], "unix": []}
+    with Servers() as s:
+        others, six = s.tcp(), s.tcp("::1")
+        other = f"""
+step("four", lambda: tcp("127.0.0.1", {others.port}))
+step("any", lambda: tcp("0.0.0.0", {others.port}))
+step("mapped", lambda: tcp("::ffff:127.0.0.1", {others.port}, socket.AF_INET6))
+step("six", lambda: tcp("::1", {six.port}, socket.AF_INET6))
+"""
+        ran = box.run(path, ["/usr/bin/python3", "-c", STEPS + other], check=True, cwd=box.work)
+        assert set(steps(ran.stdout).values()) == {"EACCES"} and others.count == six.count == 0, ran.describe()
 
 
 def test_N2_probes_losers_and_failures_are_not_learned(box):

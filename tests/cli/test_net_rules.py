@@ -102,6 +102,56 @@ print("raced: ok")
         assert datagrams.count == 0
 
 
+def test_N6_listeners_of_its_own_alone_need_no_entry(box):
+    """Neither a port that is shared with somebody else, nor one that was its own, nor an address of another machine."""
+    with socket.socket() as shared, Servers() as s:
+        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        shared.bind(("127.0.0.1", 0))
+        shared.listen()
+        others = s.tcp()
+        body = f"""
+def listen(host="127.0.0.1", port=0, *options):
+    server = socket.socket()
+    for level, option in options:
+        server.setsockopt(level, option, 1)
+    server.bind((host, port))
+    server.listen()
+    return server
+def reach(server):
+    with socket.socket() as s:
+        s.settimeout(20)
+        return s.connect(server.getsockname())
+def closed():
+    server = listen()
+    name = server.getsockname()
+    server.close()
+    socket.socket().connect(name)
+def ended():
+    server = listen()
+    name = server.getsockname()
+    server.shutdown(socket.SHUT_RDWR)
+    socket.socket().connect(name)
+reuse = (socket.SOL_SOCKET, socket.SO_REUSEPORT)
+step("own", lambda: reach(listen()))
+step("alone", lambda: reach(listen("127.0.0.1", 0, reuse)))
+step("shared", lambda: reach(listen("127.0.0.1", {shared.getsockname()[1]}, reuse)))
+step("closed", closed)
+step("ended", ended)
+step("elsewhere", lambda: reach(listen("192.0.2.1", 0, (socket.IPPROTO_IP, 15))))
+step("other", lambda: tcp("127.0.0.1", {others.port}))
+"""
+        rules = f'allow_bind = ["0", "{shared.getsockname()[1]}"]'
+        found = confined(box, body, network=rules)
+        assert found == {name: "ok" if name == "own" else NO for name in found} and len(found) == 7, found
+        shared.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            shared.accept()
+        assert others.count == 0
+        # A denial holds for them too.
+        found = confined(box, body, network=f'deny = ["127.0.0.0/8"]\n{rules}')
+        assert {found[name] for name in ("own", "shared", "closed", "ended", "other")} == {NO}, found
+
+
 def test_N6_deny_and_networks(box):
     with Servers() as s:
         one, two = s.tcp(), s.tcp()
