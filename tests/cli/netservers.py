@@ -4,6 +4,7 @@ box in a network of its own; steps for confined scripts."""
 import json
 import socket
 import threading
+import time
 
 from conftest import Box
 
@@ -25,6 +26,13 @@ class Server:
     @property
     def port(self):
         return self.socket.getsockname()[1]
+
+    def reached(self, count):
+        """Were there so many connections or datagrams? What was sent is counted a moment later: that many are waited for."""
+        deadline = time.monotonic() + 30
+        while self.count < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.count == count
 
     def serve(self):
         while not self.done.is_set():
