@@ -107,6 +107,21 @@ def test_L20_P6_a_prefix_that_holds_a_store(box):
     assert str(box.work / "x") in profile.list("read"), profile.text
 
 
+def test_L20_merging_opens_no_sensitive_directory(box):
+    """Names that differ from the ones of the old profile, in a store and in a home: each stays a name."""
+    store = box.home / ".ssh"
+    first, second = ("key-3f786850e387550f", "key-89e6c98d92887913")
+    for place in (store, box.home):
+        (place / first).write_text("x")
+    _, path, _ = box.learn(["cat", store / first, box.home / first])
+    for place in (store, box.home):
+        (place / first).rename(place / second)
+    result = box.tool("learn", "--in-place", "--merge", path, "--collapse=1", "--", "cat", store / second, box.home / second)
+    entries = tomllib.loads(path.read_text())["filesystem"]["read"]
+    assert {str(p / n) for p in (store, box.home) for n in (first, second)} <= set(entries), result.describe()
+    assert not {str(store), str(box.home)} & set(entries) and not [m for m in result.messages if "other names" in m], result.describe()
+
+
 def test_P6_collapse_of_what_was_merged(box, files):
     _, path, _ = box.learn(["cat", "d/1", "d/2"])
     result = box.tool("learn", "--in-place", "--merge", path, "--collapse=3", "--", "cat", "d/3")
