@@ -60,7 +60,7 @@ static bool has_changed_names(const struct sl_vnode *dir)
 	return !dir->lower || dir->dead;
 }
 
-/* The listing of a descriptor: what its owner, another thread, the parent or a doubled descriptor began. */
+/* The listing of a descriptor: what its owner, another thread or the parent began. */
 static struct sl_view_listing *find_listing(struct sl_view_calls *v, const struct sl_vnode *dir, pid_t tid,
 					    int fd)
 {
@@ -73,10 +73,23 @@ static struct sl_view_listing *find_listing(struct sl_view_calls *v, const struc
 			continue;
 		if (l->fd == fd && l->tid == tid)
 			return l;
-		if (l->fd == fd || syscall(SYS_kcmp, tid, l->tid, KCMP_FILE, fd, l->fd) == 0)
+		if (l->fd == fd)
 			other = l;
 	}
 	return other;
+}
+
+/* What was begun by another number for the same open file description. */
+static struct sl_view_listing *find_doubled(struct sl_view_calls *v, const struct sl_vnode *dir, pid_t tid,
+					    int fd)
+{
+	for (size_t i = 0; i < v->listing_count; i++) {
+		struct sl_view_listing *l = &v->listings[i];
+
+		if (l->file->node == dir && syscall(SYS_kcmp, tid, l->tid, KCMP_FILE, fd, l->fd) == 0)
+			return l;
+	}
+	return NULL;
 }
 
 static struct sl_view_listing *oldest_listing(struct sl_view_calls *v)
@@ -192,6 +205,8 @@ static int list(struct sl_view_call *c, const struct sl_place *p, int fd)
 
 	if (offset < 0)
 		return -EBADF;
+	if (!l && offset)
+		l = find_doubled(c->v, p->walk.node, c->tid, fd);
 	pos = (uint64_t)offset;
 	if (own < 0 && l && l->offset == pos)
 		pos = l->pos;
