@@ -218,7 +218,7 @@ static long s_linger(void)
 }
 
 /* Sends that nobody receives, from many threads: who acts for them holds what each has to send. */
-#define SENDERS 500
+#define SENDERS 1000
 
 static int stuck[2];
 
@@ -238,7 +238,7 @@ static int hold(void)
 		attack_die("socketpair");
 	for (int i = 0; i < SENDERS; i++)
 		start_thread(send_stuck, NULL);
-	usleep(500000);
+	usleep(1000000);
 	puts("held");
 	fflush(stdout);
 	return getchar() == EOF;
