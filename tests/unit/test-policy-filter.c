@@ -136,6 +136,8 @@ static const struct row rows[] = {
 	{ "ioctl", { 3, 0x40087602 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x40086604 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x40047211 }, EPERM, EPERM, EPERM },
+	{ "ioctl", { 3, 0x4004f50d }, EPERM, EPERM, EPERM },
+	{ "ioctl", { 3, 0x40186f04 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x40806685 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x800c6613 }, EPERM, EPERM, EPERM },
 	{ "ioctl", { 3, 0x6609 }, EPERM, EPERM, EPERM },
