@@ -72,7 +72,7 @@ static int connect_own(const struct connecting *k)
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 	int r = connect(k->c.fd, &k->address.any, k->address.len) < 0 ? -errno : 0;
 
-	if (!k->c.net->policy || sl_own_listener_listens(k->own, k->peer.port))
+	if (!k->c.net->policy || sl_own_listener_listens(k->own, &k->peer.address, k->peer.port))
 		return r;
 	if ((r == 0 || r == -EINPROGRESS || r == -EALREADY) &&
 	    connect(k->c.fd, &nobody, sizeof(nobody)) < 0)

@@ -3,8 +3,8 @@
  * sockets by port (inet_diag, sock_diag(7)); who holds one is found as for local sockets (sockets.h).
  *
  * A listener counts where a connection to the address can reach no other: it is bound to that address or to
- * all, it is the only one that is, and its port is not shared (SO_REUSEPORT). As long as it is held and listens
- * nobody else can get its port. Only loopback addresses: any other can be bound to that is not this machine's
+ * all (of IPv4 too, where that is asked for), it is the only one that is, and its port is not shared
+ * (SO_REUSEPORT). As long as it is held and listens nobody else can get its port. Only loopback addresses: any other can be bound to that is not this machine's
  * (IP_FREEBIND).
  */
 #include <arpa/inet.h>
@@ -20,6 +20,10 @@
 #include "net/sockets.h"
 
 #define DUMP_BYTES (32 * 1024)
+
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
 
 struct listener {
 	uint32_t inode;
@@ -96,33 +100,52 @@ static int list(int family, const struct in6_addr *address, uint16_t port, struc
 	return -EIO;
 }
 
-static bool option(int fd, int name)
+/* The one listener that a connection would reach. False where there is none, or more than one. */
+static bool find(const struct in6_addr *address, uint16_t port, struct listener *ret)
+{
+	*ret = (struct listener){0};
+	return list(AF_INET, address, port, ret) == 0 && list(AF_INET6, address, port, ret) == 0 &&
+	       ret->count == 1 && ret->inode;
+}
+
+static bool is_set(int fd, int level, int name)
 {
 	int value = 0;
 	socklen_t size = sizeof(value);
 
-	return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 && value;
+	return getsockopt(fd, level, name, &value, &size) == 0 && value;
 }
 
-bool sl_own_listener_listens(int fd, uint16_t port)
+/* Is the port its alone? An IPv6 listener that takes no IPv4 leaves the port to somebody who does. */
+static bool is_alone(int fd, const struct in6_addr *address)
 {
 	struct sl_address own = {.len = sizeof(own.storage)};
 
-	/* Both families have the port at the same place. */
-	return option(fd, SO_ACCEPTCONN) && !option(fd, SO_REUSEPORT) &&
-	       getsockname(fd, &own.any, &own.len) == 0 && own.in.sin_port == htons(port);
+	if (is_set(fd, SOL_SOCKET, SO_REUSEPORT) || getsockname(fd, &own.any, &own.len) < 0)
+		return false;
+	return own.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(address) ||
+	       !is_set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+}
+
+bool sl_own_listener_listens(int fd, const struct in6_addr *address, uint16_t port)
+{
+	struct listener l;
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	return find(address, port, &l) && getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 &&
+	       cookie == l.cookie && is_alone(fd, address);
 }
 
 int sl_own_listener_hold(const struct sl_net_call *c, const struct in6_addr *address, uint16_t port)
 {
-	struct listener l = {0};
+	struct listener l;
 	int fd;
 
-	if (!port || !is_loopback(address) || list(AF_INET, address, port, &l) < 0 ||
-	    list(AF_INET6, address, port, &l) < 0 || l.count != 1 || !l.inode)
+	if (!port || !is_loopback(address) || !find(address, port, &l))
 		return -EACCES;
 	fd = sl_own_socket_take(c, l.inode, l.cookie);
-	if (fd >= 0 && !sl_own_listener_listens(fd, port)) {
+	if (fd >= 0 && !is_alone(fd, address)) {
 		sl_close(fd);
 		return -EACCES;
 	}

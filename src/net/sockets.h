@@ -18,7 +18,7 @@ int sl_own_socket_take(const struct sl_net_call *c, uint32_t inode, uint64_t coo
  * process of the sandbox holds it and nobody else can get the port meanwhile (listeners.c); or -EACCES. */
 int sl_own_listener_hold(const struct sl_net_call *c, const struct in6_addr *address, uint16_t port);
 
-/* Does it still listen there? Asked after the connection was made. */
-bool sl_own_listener_listens(int fd, uint16_t port);
+/* Does it still listen there, and nobody else? Asked after the connection was made. */
+bool sl_own_listener_listens(int fd, const struct in6_addr *address, uint16_t port);
 
 #endif

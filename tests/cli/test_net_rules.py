@@ -103,7 +103,7 @@ print("raced: ok")
 
 
 def test_N6_listeners_of_its_own_alone_need_no_entry(box):
-    """Neither a port that is shared with somebody else, nor one that was its own, nor an address of another machine."""
+    """Neither a port that is shared, or can be, nor one that was its own, nor an address of another machine."""
     with socket.socket() as shared, Servers() as s:
         shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         shared.bind(("127.0.0.1", 0))
@@ -132,7 +132,14 @@ def ended():
     server.shutdown(socket.SHUT_RDWR)
     socket.socket().connect(name)
 reuse = (socket.SOL_SOCKET, socket.SO_REUSEPORT)
+def six_alone():
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        server.bind(("::", 0))
+        server.listen()
+        socket.socket().connect(("127.0.0.1", server.getsockname()[1]))
 step("own", lambda: reach(listen()))
+step("six alone", six_alone)
 step("alone", lambda: reach(listen("127.0.0.1", 0, reuse)))
 step("shared", lambda: reach(listen("127.0.0.1", {shared.getsockname()[1]}, reuse)))
 step("closed", closed)
@@ -142,7 +149,7 @@ step("other", lambda: tcp("127.0.0.1", {others.port}))
 """
         rules = f'allow_bind = ["0", "{shared.getsockname()[1]}"]'
         found = confined(box, body, network=rules)
-        assert found == {name: "ok" if name == "own" else NO for name in found} and len(found) == 7, found
+        assert found == {name: "ok" if name == "own" else NO for name in found} and len(found) == 8, found
         shared.settimeout(0)
         with pytest.raises(BlockingIOError):
             shared.accept()
