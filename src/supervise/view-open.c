@@ -202,7 +202,7 @@ static int open_device(struct sl_view_call *c, const struct sl_place *p)
 	if (c->v->policy)
 		return sl_view_call_there(c, p, NULL);
 	/* Behind a link that the command made. The caller's terminal is not ours to open. */
-	if (!sl_view_device_is_safe(n->rdev) || n->rdev == makedev(5, 0))
+	if (!sl_view_device_is_safe(sl_vnode_rdev(n)) || sl_vnode_rdev(n) == makedev(5, 0))
 		return -ENXIO;
 	return send_fd(c, reopen_as_caller(c, sl_vnode_lower_fd(n), c->open_flags));
 }

@@ -136,7 +136,7 @@ static void keep_stood(struct sl_view_calls *v, struct sl_vnode *n)
 
 static bool is_changed(const struct sl_vnode *n)
 {
-	return n && (n->obj || n->links_delta || n->changed_ns || n->dead || !n->lower);
+	return n && (n->obj || n->links_delta || sl_vnode_changed_ns(n) || n->dead || !n->lower);
 }
 
 /* What a link of /proc leads to. The text of the link is the kernel's. */

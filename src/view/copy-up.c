@@ -337,7 +337,7 @@ static int copy_up(struct sl_vnode *n, off_t limit)
 	if (r < 0)
 		return r;
 	sl_vnode_set_object(n, obj);
-	n->seen_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec;
+	sl_vlower(n)->seen_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec;
 	n->standin = S_ISREG(n->mode) ? limit < 0 : !S_ISDIR(n->mode) && !S_ISLNK(n->mode);
 	r = copy_attributes(n, lower, &st);
 	if (r == 0 && fd >= 0 && !n->standin)

@@ -32,14 +32,15 @@ static size_t node_slot(const struct sl_view *v, dev_t dev, ino_t ino)
 
 static void grow_entries(struct sl_view *v)
 {
-	size_t cap = v->entries_cap ? v->entries_cap * 2 : 64;
+	size_t cap = v->entries_cap ? v->entries_cap * 2 : 64, slot;
 	struct sl_ventry **table = sl_xcalloc(cap, sizeof(struct sl_ventry *));
 
 	for (size_t i = 0; i < v->entries_cap; i++) {
 		for (struct sl_ventry *e = v->entries[i], *next; e; e = next) {
 			next = e->hash_next;
-			e->hash_next = table[e->hash & (cap - 1)];
-			table[e->hash & (cap - 1)] = e;
+			slot = entry_hash(e->dir, e->name) & (cap - 1);
+			e->hash_next = table[slot];
+			table[slot] = e;
 		}
 	}
 	free(v->entries);
@@ -58,8 +59,8 @@ static void grow_nodes(struct sl_view *v)
 		for (struct sl_vnode *n = old[i], *next; n; n = next) {
 			size_t slot = node_slot(v, n->dev, n->ino);
 
-			next = n->hash_next;
-			n->hash_next = v->nodes[slot];
+			next = sl_vlower(n)->hash_next;
+			sl_vlower(n)->hash_next = v->nodes[slot];
 			v->nodes[slot] = n;
 		}
 	}
@@ -71,10 +72,10 @@ struct sl_ventry *sl_ventry_find(const struct sl_vnode *dir, const char *name)
 	const struct sl_view *v = dir->view;
 	uint32_t hash = entry_hash(dir, name);
 
-	if (!dir->entries)
+	if (!sl_vnode_is_dir(dir) || !dir->entries)
 		return NULL;
 	for (struct sl_ventry *e = v->entries[hash & (v->entries_cap - 1)]; e; e = e->hash_next) {
-		if (e->hash == hash && e->dir == dir && strcmp(e->name, name) == 0)
+		if (e->dir == dir && strcmp(e->name, name) == 0)
 			return e;
 	}
 	return NULL;
@@ -83,17 +84,17 @@ struct sl_ventry *sl_ventry_find(const struct sl_vnode *dir, const char *name)
 static struct sl_ventry *entry_new(struct sl_vnode *dir, const char *name)
 {
 	struct sl_view *v = dir->view;
-	size_t len = strlen(name) + 1;
-	struct sl_ventry *e = sl_xcalloc(1, sizeof(*e) + len);
+	size_t len = strlen(name) + 1, slot;
+	struct sl_ventry *e = sl_xcalloc(1, SL_MAX(offsetof(struct sl_ventry, name) + len, sizeof(*e)));
 
 	if (v->entries_len >= v->entries_cap)
 		grow_entries(v);
 	v->entries_len++;
 	memcpy(e->name, name, len);
 	e->dir = dir;
-	e->hash = entry_hash(dir, name);
-	e->hash_next = v->entries[e->hash & (v->entries_cap - 1)];
-	v->entries[e->hash & (v->entries_cap - 1)] = e;
+	slot = entry_hash(dir, name) & (v->entries_cap - 1);
+	e->hash_next = v->entries[slot];
+	v->entries[slot] = e;
 	e->next = dir->entries;
 	if (e->next)
 		e->next->prev = e;
@@ -105,7 +106,7 @@ static struct sl_ventry *entry_new(struct sl_vnode *dir, const char *name)
 static void entry_free(struct sl_ventry *e)
 {
 	struct sl_view *v = e->dir->view;
-	struct sl_ventry **at = &v->entries[e->hash & (v->entries_cap - 1)];
+	struct sl_ventry **at = &v->entries[entry_hash(e->dir, e->name) & (v->entries_cap - 1)];
 
 	while (*at != e)
 		at = &(*at)->hash_next;
@@ -126,7 +127,7 @@ struct sl_vnode *sl_vnode_find(const struct sl_view *v, const struct stat *st, c
 
 	if (!v->nodes_len)
 		return NULL;
-	for (struct sl_vnode *n = v->nodes[node_slot(v, st->st_dev, st->st_ino)]; n; n = n->hash_next) {
+	for (struct sl_vnode *n = v->nodes[node_slot(v, st->st_dev, st->st_ino)]; n; n = sl_vlower(n)->hash_next) {
 		/* A directory can be mounted at several places, which are as many directories here. */
 		if (n->dev == st->st_dev && n->ino == st->st_ino && sl_vnode_is_dir(n) == is_dir &&
 		    (!is_dir || strcmp(n->lower, lower) == 0))
@@ -194,8 +195,8 @@ static void node_free(struct sl_vnode *n)
 		struct sl_vnode **at = &v->nodes[node_slot(v, n->dev, n->ino)];
 
 		while (*at != n)
-			at = &(*at)->hash_next;
-		*at = n->hash_next;
+			at = &sl_vlower(*at)->hash_next;
+		*at = sl_vlower(n)->hash_next;
 		v->nodes_len--;
 	}
 	if (n->obj) {
@@ -291,9 +292,9 @@ void sl_vnode_forget_owner(struct sl_vnode *n)
 	n->known = n->lists_known = false;
 }
 
-static struct sl_vnode *node_new(struct sl_view *v)
+static struct sl_vnode *node_new(struct sl_view *v, size_t size)
 {
-	struct sl_vnode *n = sl_xcalloc(1, sizeof(*n));
+	struct sl_vnode *n = sl_xcalloc(1, size);
 
 	n->view = v;
 	n->lower_fd = -EBADF;
@@ -335,11 +336,11 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 		free(lower);
 		sl_vnode_use(n);
 	} else {
-		n = node_new(v);
+		n = node_new(v, sizeof(struct sl_vlower));
 		n->lower = lower;
-		n->dev = st.st_dev;
+		n->dev = (uint32_t)st.st_dev;
 		n->ino = st.st_ino;
-		n->rdev = st.st_rdev;
+		sl_vlower(n)->rdev = st.st_rdev;
 		n->mode = st.st_mode & S_IFMT;
 		n->lower_links = (uint32_t)st.st_nlink;
 		n->procfs = S_ISDIR(st.st_mode) && is_procfs(v, fd, st.st_dev);
@@ -350,7 +351,7 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 			if (v->nodes_len >= v->nodes_cap)
 				grow_nodes(v);
 			slot = node_slot(v, n->dev, n->ino);
-			n->hash_next = v->nodes[slot];
+			sl_vlower(n)->hash_next = v->nodes[slot];
 			v->nodes[slot] = n;
 			v->nodes_len++;
 		}
@@ -365,7 +366,7 @@ int sl_vnode_lower(struct sl_view *v, int fd, char *lower, struct sl_vnode **ret
 
 struct sl_vnode *sl_vnode_upper(struct sl_view *v, uint32_t obj, const struct stat *st, const struct sl_vnode *dir)
 {
-	struct sl_vnode *n = node_new(v);
+	struct sl_vnode *n = node_new(v, S_ISDIR(st->st_mode) ? sizeof(struct sl_vlower) : sizeof(*n));
 
 	sl_vnode_set_object(n, obj);
 	n->mode = st->st_mode & S_IFMT;
@@ -500,6 +501,7 @@ unsigned int sl_vnode_links(const struct sl_vnode *n)
 int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 {
 	struct stat lower;
+	int64_t changed_ns;
 	int r;
 
 	if (n->obj) {
@@ -515,7 +517,7 @@ int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 			ret->st_uid = n->uid;
 			ret->st_gid = n->gid;
 		}
-		ret->st_rdev = n->rdev;
+		ret->st_rdev = sl_vnode_rdev(n);
 		if (n->standin && S_ISREG(n->mode)) { /* contents are the lower's */
 			r = sl_vnode_lower_fd(n);
 			if (r < 0)
@@ -533,9 +535,10 @@ int sl_vnode_stat(struct sl_vnode *n, struct stat *ret)
 			return -errno;
 	}
 	ret->st_nlink = sl_vnode_links(n);
-	if (n->changed_ns > ret->st_ctim.tv_sec * 1000000000LL + ret->st_ctim.tv_nsec) {
-		ret->st_ctim.tv_sec = n->changed_ns / 1000000000;
-		ret->st_ctim.tv_nsec = n->changed_ns % 1000000000;
+	changed_ns = sl_vnode_changed_ns(n);
+	if (changed_ns > ret->st_ctim.tv_sec * 1000000000LL + ret->st_ctim.tv_nsec) {
+		ret->st_ctim.tv_sec = changed_ns / 1000000000;
+		ret->st_ctim.tv_nsec = changed_ns % 1000000000;
 	}
 	return 0;
 }
@@ -563,10 +566,11 @@ int sl_vnode_owner(struct sl_vnode *n, struct stat *ret)
 /* By the kernel's own clock for such times, so that what it sets next is not earlier. */
 static void name_changed(struct sl_vnode *n)
 {
+	int64_t *changed_ns = sl_vnode_is_dir(n) ? &sl_vlower(n)->changed_ns : &n->changed_ns;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	n->changed_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+	*changed_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
 /* The entry that records a change of a name. exists: does the view have an object under the name now? Without
@@ -616,7 +620,7 @@ struct sl_ventry *sl_vnode_name(struct sl_vnode *n)
 {
 	const struct sl_view *v = n->view;
 
-	for (size_t i = 0; !n->self && n->changed_ns && sl_vnode_links(n) && i < v->entries_cap; i++)
+	for (size_t i = 0; !n->self && sl_vnode_changed_ns(n) && sl_vnode_links(n) && i < v->entries_cap; i++)
 		for (struct sl_ventry *e = v->entries[i]; e && !n->self; e = e->hash_next)
 			if (e->node == n)
 				n->self = e;
@@ -703,7 +707,7 @@ void sl_vnode_clear(struct sl_view *v)
 	}
 	for (size_t i = 0; i < v->nodes_cap; i++) {
 		for (struct sl_vnode *n = v->nodes[i], *next; n; n = next) {
-			next = n->hash_next;
+			next = sl_vlower(n)->hash_next;
 			if (n != v->root)
 				node_free(n);
 		}

@@ -30,28 +30,26 @@ struct sl_ventry {
 	struct sl_ventry *next, *prev; /* of the same directory */
 	struct sl_vnode *dir;
 	struct sl_vnode *node; /* NULL: whiteout */
-	uint32_t hash;
-	bool clean;  /* see above; the node is not pinned */
-	bool covers; /* the lower directory has this name */
-	bool hidden; /* see sl_view_hide(): no change */
-	char name[]; /* NUL-terminated */
+	bool clean : 1;	       /* see above; the node is not pinned */
+	bool covers : 1;       /* the lower directory has this name */
+	bool hidden : 1;       /* see sl_view_hide(): no change */
+	char name[];	       /* NUL-terminated */
 };
 
 struct sl_vnode {
 	struct sl_view *view;
-	struct sl_vnode *hash_next; /* of the lower, by dev and ino */
-	struct sl_vnode *parent;    /* of a directory, pinned; NULL: the root */
-	struct sl_ventry *self;	    /* of a directory: its name in parent; NULL: the root, or removed.
-				     * Of others: see sl_vnode_name(), which finds another where NULL */
-	struct sl_ventry *entries;
+	struct sl_vnode *parent; /* of a directory, pinned; NULL: the root */
+	struct sl_ventry *self;	 /* of a directory: its name in parent; NULL: the root, or removed.
+				  * Of others: see sl_vnode_name(), which finds another where NULL */
+	union {
+		struct sl_ventry *entries; /* of a directory */
+		int64_t changed_ns;	   /* of others: see sl_vnode_changed_ns() */
+	};
 	struct sl_view_file *files; /* open ones */
 	char *lower;		    /* path below the lower's root; NULL: made in the view */
-	dev_t dev;		    /* as shown */
 	ino_t ino;		    /* as shown; of a lower object its own, before and after copy-up */
-	dev_t rdev;
-	int64_t seen_ns;    /* change time of the lower when it was copied up */
-	int64_t changed_ns; /* when a name was last given or taken, where no I/O did so; 0: never */
-	int lower_fd;	 /* O_PATH, while used */
+	uint32_t dev;		    /* as shown: of the kernel's 32 bits */
+	int lower_fd;		    /* O_PATH, while used */
 	unsigned int uses;
 	unsigned int pins;
 	uint32_t obj;	      /* in the upper; 0: unchanged */
@@ -60,21 +58,36 @@ struct sl_vnode {
 	mode_t mode;	      /* type; permissions too where foreign, withheld or known */
 	uid_t uid;	      /* where foreign or known */
 	gid_t gid;
-	bool known;		     /* owner and mode are those here */
-	bool lists_known;	     /* of a directory: whether it has ... */
-	bool access_list, new_list;  /* ... an access list, and one for what is made in it */
-	bool real;		     /* others change it: see sl_view_set_real() */
-	bool foreign;	 /* the upper's object could not be given the owner that is shown */
-	bool standin;	 /* obj has only the attributes: contents, or the object itself, stay the lower's */
-	bool dead;	 /* a removed directory */
-	bool procfs;	 /* a directory of a procfs */
-	bool capable;	 /* a file that has, or had, capabilities */
-	bool withheld;	 /* the upper's object may be executed by its owner alone: what others may is in mode */
-	bool linkable;	 /* made by O_TMPFILE without O_EXCL, never had a name */
-	bool kept;	 /* pinned for differing from the lower */
-	bool attrs;	 /* mode, owner or access list were changed: it lets others in than the lower's */
-	uint32_t staged; /* while a list of changes is made: its object's number there */
+	uint32_t staged;      /* while a list of changes is made: its object's number there */
+	bool known : 1;	      /* owner and mode are those here */
+	bool lists_known : 1; /* of a directory: whether it has ... */
+	bool access_list : 1; /* ... an access list */
+	bool new_list : 1;    /* ... one for what is made in it */
+	bool real : 1;	      /* others change it: see sl_view_set_real() */
+	bool foreign : 1;     /* the upper's object could not be given the owner that is shown */
+	bool standin : 1;     /* obj has only the attributes: contents, or the object itself, stay the lower's */
+	bool dead : 1;	      /* a removed directory */
+	bool procfs : 1;      /* a directory of a procfs */
+	bool capable : 1;     /* a file that has, or had, capabilities */
+	bool withheld : 1;    /* the upper's object may be executed by its owner alone: what others may is in mode */
+	bool linkable : 1;    /* made by O_TMPFILE without O_EXCL, never had a name */
+	bool kept : 1;	      /* pinned for differing from the lower */
+	bool attrs : 1;	      /* mode, owner or access list were changed: it lets others in than the lower's */
 };
+
+/* What directories and objects of the lower have besides. */
+struct sl_vlower {
+	struct sl_vnode node;
+	struct sl_vnode *hash_next; /* of the lower's, by dev and ino */
+	dev_t rdev;
+	int64_t seen_ns;    /* change time of the lower when it was copied up */
+	int64_t changed_ns; /* of a directory */
+};
+
+static inline struct sl_vlower *sl_vlower(struct sl_vnode *n)
+{
+	return (struct sl_vlower *)(void *)n;
+}
 
 struct sl_view_file {
 	struct sl_vnode *node; /* used */
@@ -126,6 +139,18 @@ struct sl_view {
 static inline bool sl_vnode_is_dir(const struct sl_vnode *n)
 {
 	return S_ISDIR(n->mode);
+}
+
+/* When a name of it was last given or taken, where no I/O did so; 0: never. */
+static inline int64_t sl_vnode_changed_ns(const struct sl_vnode *n)
+{
+	return sl_vnode_is_dir(n) ? ((const struct sl_vlower *)(const void *)n)->changed_ns : n->changed_ns;
+}
+
+/* Of a device of the lower: which one. */
+static inline dev_t sl_vnode_rdev(struct sl_vnode *n)
+{
+	return n->lower ? sl_vlower(n)->rdev : 0;
 }
 
 struct sl_vnode *sl_vnode_use(struct sl_vnode *n);

@@ -149,7 +149,7 @@ static struct sl_vobject *object_of(struct planner *p, struct sl_vnode *n)
 	o->dev = n->dev;
 	o->ino = n->ino;
 	o->mode = n->mode & S_IFMT;
-	o->seen_ns = n->seen_ns;
+	o->seen_ns = n->lower ? sl_vlower(n)->seen_ns : 0;
 	return o;
 }
 
@@ -238,7 +238,7 @@ static void plan_contents(struct planner *p)
 	const struct sl_view *v = p->v;
 
 	for (size_t i = 0; i < v->nodes_cap && !p->error; i++) {
-		for (struct sl_vnode *n = v->nodes[i]; n; n = n->hash_next) {
+		for (struct sl_vnode *n = v->nodes[i]; n; n = sl_vlower(n)->hash_next) {
 			struct sl_view_change *change;
 			struct stat st, lower;
 			char *path;
@@ -522,7 +522,7 @@ static void plan_directories(struct planner *p)
 static void remember_modes(struct planner *p)
 {
 	for (size_t i = 0; i < p->v->nodes_cap; i++) {
-		for (struct sl_vnode *n = p->v->nodes[i]; n; n = n->hash_next) {
+		for (struct sl_vnode *n = p->v->nodes[i]; n; n = sl_vlower(n)->hash_next) {
 			struct stat st;
 
 			if (!sl_vnode_is_dir(n) || !n->staged)
@@ -599,7 +599,7 @@ int sl_view_changes_of(struct sl_view *v, struct sl_view_changes **ret)
 		tidy_list(c);
 	}
 	for (size_t i = 0; i < v->nodes_cap; i++) {
-		for (struct sl_vnode *n = v->nodes[i]; n; n = n->hash_next)
+		for (struct sl_vnode *n = v->nodes[i]; n; n = sl_vlower(n)->hash_next)
 			n->staged = 0;
 	}
 	for (size_t i = 0; i < v->objs_cap; i++) {
