@@ -11,11 +11,11 @@
 
 #include "base/path.h"
 #include "cmd/commands.h"
+#include "cmd/commits.h"
 #include "cmd/message.h"
 #include "sandlock.h"
 #include "supervise/guard.h"
 #include "supervise/sandbox.h"
-#include "supervise/view-calls.h"
 
 static void say_conflict(void *arg SL_UNUSED, const char *path, const char *what)
 {
@@ -52,6 +52,7 @@ int sl_workdir_apply(struct sl_view_changes *c, const char *dir)
 		       sl_esc(dir));
 		return SANDLOCK_STATUS_FAILED;
 	}
+	sl_commits_mark(dir);
 	if (sl_view_changes_apply(c, target, &err) < 0) {
 		sl_say("%s; what is left is kept in \"%s\": sandlock workdir apply", err.text, sl_esc(dir));
 		return SANDLOCK_STATUS_FAILED;
@@ -89,18 +90,16 @@ static bool is_unfinished(const struct sl_view_changes *c, const char *dir)
 	return false;
 }
 
-/* One upper, if it is ours. */
-static int resume(const char *upper, const char *dir)
+/* One that is marked. arg: the directory of the run. */
+static int resume(const char *upper, void *arg)
 {
 	SL_CLOSE int fd = open(upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct sl_view_changes *c;
-	struct stat st;
 	int status = 0;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
-	    faccessat(fd, SL_VIEW_PROGRESS, F_OK, AT_SYMLINK_NOFOLLOW) < 0 || sl_view_changes_load(fd, &c) < 0)
+	if (fd < 0 || sl_view_changes_load(fd, &c) < 0)
 		return 0;
-	if (is_unfinished(c, dir)) {
+	if (is_unfinished(c, arg)) {
 		sl_say("going on with the changes of an earlier run, which are kept in \"%s\"", sl_esc(upper));
 		status = sl_workdir_apply(c, upper);
 	}
@@ -110,23 +109,7 @@ static int resume(const char *upper, const char *dir)
 
 int sl_workdir_resume(const char *dir, const char *storage)
 {
-	struct sl_strv places = SL_STRV_INIT;
-	int status = 0;
-
-	sl_view_upper_places(storage, &places);
-	for (size_t i = 0; !status && i < places.len; i++) {
-		SL_CLOSEDIR DIR *d = opendir(places.items[i]);
-		const struct dirent *e;
-
-		while (!status && d && (e = readdir(d)) != NULL) {
-			SL_FREE char *upper = sl_xasprintf("%s/%s", places.items[i], e->d_name);
-
-			if (!strncmp(e->d_name, SL_VIEW_UPPER, strlen(SL_VIEW_UPPER)))
-				status = resume(upper, dir);
-		}
-	}
-	sl_strv_release(&places);
-	return status;
+	return sl_commits_each(storage, resume, (void *)(uintptr_t)dir);
 }
 
 static void add_words(struct sl_strbuf *out, const struct sl_view_change *e)

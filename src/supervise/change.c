@@ -293,6 +293,9 @@ int sl_change_check(const struct sl_change *c, mode_t type)
 		return c->now || (nsec_valid(&c->times[0]) && nsec_valid(&c->times[1])) ? 0 : -EINVAL;
 	case SL_OP_CHMOD:
 		return S_ISLNK(type) ? -EOPNOTSUPP : 0;
+	case SL_OP_SETXATTR:
+	case SL_OP_REMOVEXATTR:
+		return strncmp(c->xattr, SL_MARK, strlen(SL_MARK)) ? 0 : -EPERM;
 	case SL_OP_INODE_FLAGS:
 		/* To a device's driver the request may mean anything. */
 		return !c->request || S_ISREG(type) || S_ISDIR(type) ? 0 : -ENOTTY;

@@ -17,6 +17,9 @@
 #include "kernel/resolve.h"
 #include "policy/calls.h"
 
+/* Extended attributes of these names are sandlock's own (cmd/commits.h): no command sets or removes one. */
+#define SL_MARK "user.sandlock."
+
 /* The kernel takes no larger structure from any caller: a page. */
 #define SL_ATTR_MAX 4096
 
@@ -55,7 +58,7 @@ struct sl_change {
 int sl_change_copy(const struct seccomp_notif *n, const struct sl_call *call, struct sl_change *ret);
 void sl_change_release(struct sl_change *c);
 
-/* What the kernel says of these arguments for this type of object (S_IFMT of mode), whoever asks. 0 or
+/* What the kernel says of these arguments for this type of object (S_IFMT of mode), whoever asks; -EPERM for SL_MARK. 0 or
  * -errno. */
 int sl_change_check(const struct sl_change *c, mode_t mode);
 

@@ -458,7 +458,7 @@ static int open_place(struct sl_view_call *c, const struct sl_place *p)
 		return open_reference(c, p);
 	if (n && sl_vnode_is_dir(n) && !(c->open_flags & TMPFILE_BIT))
 		return open_dir(c, p);
-	if (c->changes && p->via_fd && n && !n->obj && S_ISREG(n->mode)) {
+	if (!c->v->policy && c->changes && p->via_fd && n && !n->obj && S_ISREG(n->mode)) {
 		r = reopen_inherited(c, p);
 		if (r != -EAGAIN)
 			return r;

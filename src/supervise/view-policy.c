@@ -64,7 +64,8 @@ static struct sl_vnode *directory_of(const struct sl_place *p)
 static uint32_t rights_of_fd(const struct sl_view_call *c, const struct sl_place *p)
 {
 	static const uint32_t rights[] = {SL_RIGHT_READ, SL_RIGHT_WRITE, SL_RIGHT_READ | SL_RIGHT_WRITE, 0};
-	SL_CLOSE int fd = p->via_fd ? sl_fd_take(c->tid, p->fd) : -EBADF;
+	bool nameless = p->via_fd && !sl_vnode_links(p->walk.node);
+	SL_CLOSE int fd = nameless ? sl_fd_take(c->tid, p->fd) : -EBADF;
 	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
 	struct sl_vnode *n = NULL;
 	char real[PATH_MAX];

@@ -18,6 +18,7 @@
 
 struct sl_view_changes;
 
+#define SL_VIEW_CHANGES  "changes"  /* in the upper: the list */
 #define SL_VIEW_PROGRESS "progress" /* in the upper, once applying was begun and until all is dropped */
 
 enum sl_view_change_kind {

@@ -12,7 +12,6 @@
 #include "base/fd.h"
 #include "view/plan.h"
 
-#define CHANGES	 "changes"
 #define FRESH	 "changes.new"
 #define MAGIC	 "sandlock-changes 1"
 #define FIELDS	 16
@@ -86,7 +85,7 @@ int sl_view_changes_keep(struct sl_view *v, struct sl_view_changes *c)
 		return -errno;
 	write_text(c, &text);
 	r = sl_write_all(fd, text.data, text.len);
-	if (r == 0 && (syncfs(fd) < 0 || renameat(c->upper, FRESH, c->upper, CHANGES) < 0))
+	if (r == 0 && (syncfs(fd) < 0 || renameat(c->upper, FRESH, c->upper, SL_VIEW_CHANGES) < 0))
 		r = -errno;
 	if (r < 0)
 		unlinkat(c->upper, FRESH, 0);
@@ -232,7 +231,7 @@ static int read_text(struct sl_view_changes *c, char *text)
 
 static int read_file(int upper, char **ret)
 {
-	SL_CLOSE int fd = openat(upper, CHANGES, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	SL_CLOSE int fd = openat(upper, SL_VIEW_CHANGES, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	SL_FREE char *text = NULL;
 	struct stat st;
 	size_t len = 0;
@@ -300,7 +299,7 @@ int sl_view_changes_drop(struct sl_view_changes *c)
 	if (c->upper < 0)
 		return 0;
 	unlinkat(c->upper, FRESH, 0);
-	return unlinkat(c->upper, CHANGES, 0) < 0 && errno != ENOENT ? -errno : 0;
+	return unlinkat(c->upper, SL_VIEW_CHANGES, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* ---- conflicts ---- */

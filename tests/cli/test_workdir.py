@@ -491,3 +491,18 @@ def test_R23_beyond_the_limit_of_the_disk_writing_ends(box):
 def test_R23_a_limit_that_nothing_would_hold_is_an_error(box):
     result = box.tool("run", *SYSTEM, "-w", box.work, "--max-disk", "1M", "--", "touch", "ran")
     assert result.status == 125 and "limits.disk" in result.messages[0] and not (box.work / "ran").exists(), result.describe()
+
+
+def test_R22_a_forged_commit_is_not_gone_on_with(box):
+    """Only what sandlock marked itself is applied by the next run; a command can neither mark nor change it unseen."""
+    prepare(box)
+    kept = kept_in(run(box, "echo forged >> old", "--on-exit=keep"))
+    (box.storage / kept / "progress").write_bytes(bytes(8))
+    mark = "import os\nfor call in (lambda: os.setxattr(K, 'user.sandlock.commit', b'x'), lambda: os.removexattr(K, 'user.sandlock.commit')):\n"
+    mark += "    try: call(); print('marked')\n    except OSError as e: print(e.strerror)\n"
+    tried = box.tool("run", *SYSTEM, "-w", box.storage, "--", "python3", "-S", "-c", mark.replace("K", repr(kept)))
+    assert tried.stdout == "Operation not permitted\n" * 2, tried.describe()
+    assert run(box, "true").messages == [] and (box.work / "old").read_text() == "old\n"
+    os.setxattr(kept, "user.sandlock.commit", b"1 2 3 4.000000005")
+    assert run(box, "true").messages == [] and (box.work / "old").read_text() == "old\n"
+    shutil.rmtree(kept)
