@@ -86,6 +86,35 @@ def test_R20_on_exit_and_on_error(box, script, options, committed):
     assert uppers(box) == []
 
 
+def test_R20_what_the_profile_says(box):
+    """config.workdir and fs_storage, filesystem.on_exit and on_error; the command line goes before it."""
+    prepare(box)
+    profile = box.new_profile()
+    profile.write_text(
+        f'[config]\nworkdir = "{box.work}"\nfs_storage = "{box.storage}"\n[filesystem]\nread = {toml(existing("/usr", "/lib", "/lib64", "/bin", "/etc"))}\n'
+        f'write = ["{box.work}"]\non_exit = "abort"\non_error = "commit"\n'
+    )
+    for script, options, there in (("rm gone", [], True), ("rm gone", ["--on-exit=commit"], False), ("rm mode; exit 1", [], False)):
+        result = box.tool("run", "-p", profile, *options, "--", "sh", "-c", script, cwd="/")
+        assert result.status == (1 if "exit" in script else 0) and not result.messages, result.describe()
+        assert (box.work / script.split(";")[0].split()[1]).exists() == there and uppers(box) == []
+
+
+def test_R20_L19_interrupted(box):
+    """A signal to the tool is the command's; what it has changed is not committed."""
+    prepare(box)
+    before = box.snapshot(exact=True)
+    ready = box.out / "ready"
+    script = f"trap 'exit 0' TERM; rm gone; echo > {ready}; while :; do sleep 0.05; done"
+    command = ["run", *SYSTEM, "-w", box.work, "-w", box.out, "--workdir", box.work, "--", "sh", "-c", script]
+    tool = subprocess.Popen([box.sandlock, *command], cwd=box.work, env=box.env, stderr=subprocess.PIPE)
+    wait_for(ready.exists)
+    tool.send_signal(signal.SIGTERM)
+    _, stderr = tool.communicate(timeout=60)
+    assert tool.returncode == 0, stderr
+    assert box.snapshot(exact=True) == before and uppers(box) == []
+
+
 def test_R20_keep_is_listed_applied_and_dropped(box):
     prepare(box)
     before = box.snapshot(exact=True)
