@@ -175,11 +175,6 @@ static int set_up_view(struct sl_run *run)
 
 	if (!options->upper)
 		return 0;
-	if (options->policy) {
-		r = sl_view_rules(options->ruleset_fd, options->policy, options->upper, options->disabled, run->err);
-		if (r < 0)
-			return r;
-	}
 	if (options->view)
 		view = SL_TAKE_PTR(*options->view);
 	r = sl_view_calls_new(options->upper, options->tmp_dir, view, options->policy ? NULL : options->observer,
@@ -192,7 +187,9 @@ static int set_up_view(struct sl_run *run)
 		run->net.find_local = sl_view_find_socket;
 		run->net.find_arg = run->notifier.view;
 	}
-	return r;
+	return r < 0 || !options->policy
+		   ? r
+		   : sl_view_rules(run->notifier.view, options->ruleset_fd, options->disabled, run->err);
 }
 
 static bool is_inside(void *arg, pid_t pid)

@@ -28,7 +28,7 @@
 #include "view/walk.h"
 
 #define SL_VIEW_PROGRAMS 128
-#define SL_VIEW_SHELF	 "run" /* in the upper: links by which programs are executed */
+#define SL_VIEW_SHELF	 "run" /* beside the objects: links by which programs are executed */
 #define SL_VIEW_STOOD	 16
 #define SL_VIEW_AGE_MS	 100 /* how long directories of the lower are remembered: others may change them */
 
@@ -220,12 +220,6 @@ void sl_view_upper_places(const char *storage, struct sl_strv *ret);
  * character devices, terminals and tmp_dir (or NULL). A descriptor, or -errno with err set. */
 int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err);
 
-/* What the ruleset of a policy with a view needs besides: executing what the supervisor puts in the upper's shelf,
- * using the devices of the view's directory that keep nothing, as far as the policy grants them. 0 or -errno with
- * err set. */
-int sl_view_rules(int ruleset_fd, const struct sl_policy *policy, const char *upper, uint64_t disabled,
-		  struct sl_error *err);
-
 /* A view of the whole tree with the upper at that path: the given one, of an earlier run with that upper,
  * which becomes theirs, or a new one (NULL). The other strings are copied; observer and behalf stay the
  * caller's. 0 or -errno with err set. */
@@ -235,6 +229,14 @@ int sl_view_calls_new(const char *upper, const char *tmp_dir, struct sl_view *vi
 /* The type (S_IFMT) of what the view has at a canonical path, without following a link there. -errno. */
 int sl_view_calls_type(void *view_calls, const char *path, mode_t *ret);
 void sl_view_calls_free(struct sl_view_calls *v); /* NULL is accepted. Removes what is in the upper */
+
+/* What the ruleset of a policy with a view needs besides: executing what the supervisor puts on the shelf, using the
+ * devices of the view's directory that keep nothing, as far as the policy grants them. 0 or -errno with err set. */
+int sl_view_rules(const struct sl_view_calls *v, int ruleset_fd, uint64_t disabled, struct sl_error *err);
+
+/* The directory beside the objects that is in the way of what is executed, made where it is not there: its path, malloc'd.
+ * NULL with errno. */
+char *sl_view_shelf(const struct sl_view_calls *v);
 
 /* ---- the router (view-calls.c) ---- */
 

@@ -106,18 +106,10 @@ static void put_head(struct exec *x, const struct sl_script *script, const char 
 	x->head[add - 1] = sl_xstrdup(name);
 }
 
-/* The directory in the upper that is in the way of what is executed, made where it is not there. NULL with errno. */
-static char *shelf_of(const struct sl_view_calls *v)
-{
-	SL_FREE char *shelf = sl_xasprintf("%s/" SL_VIEW_SHELF, v->upper);
-
-	return mkdir(shelf, 0711) < 0 && errno != EEXIST ? NULL : SL_TAKE_PTR(shelf);
-}
-
 static int copy_elf(const struct sl_view_calls *v, int fd, const struct sl_elf_asks *asks, const char *interpreter,
 		    char **ret_path)
 {
-	SL_FREE char *shelf = shelf_of(v);
+	SL_FREE char *shelf = sl_view_shelf(v);
 
 	return shelf ? sl_elf_copy(fd, asks, shelf, interpreter, ret_path) : -errno;
 }
@@ -309,7 +301,7 @@ static char *choose_path(const struct exec *x, bool *ret_link)
 
 	*ret_link = *name && strcmp(sl_path_basename(x->program), name) != 0;
 	if (*ret_link) {
-		SL_FREE char *dir = shelf_of(x->c->v);
+		SL_FREE char *dir = sl_view_shelf(x->c->v);
 
 		free(path);
 		path = sl_xasprintf("%s/%s", dir ? dir : "", name);
@@ -334,7 +326,7 @@ static char *choose_path(const struct exec *x, bool *ret_link)
 
 static void remove_link(const struct exec *x)
 {
-	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF "/%s", x->c->v->upper, comm_of(x));
+	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF "/%s", sl_view_upper_path(x->c->v->view), comm_of(x));
 
 	unlink(path);
 }
@@ -428,12 +420,12 @@ static int put_on_shelf(struct exec *x)
 
 	if (!x->c->v->policy || !sl_path_within(x->program, sl_view_upper_path(x->c->v->view)))
 		return 0;
-	shelf = shelf_of(x->c->v);
+	shelf = sl_view_shelf(x->c->v);
 	if (!shelf)
 		return -errno;
 	dir = sl_xasprintf("%s/.%s", shelf, object);
 	path = sl_xasprintf("%s/%s", dir, *name ? name : object);
-	if (mkdir(dir, 0711) < 0 && errno != EEXIST)
+	if ((mkdir(dir, 0711) < 0 && errno != EEXIST) || chmod(dir, 0711) < 0)
 		return -errno;
 	if (link(x->program, path) < 0 && (errno != EEXIST || !same_file(x->program, path)))
 		return -errno;

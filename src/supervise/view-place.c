@@ -44,21 +44,17 @@ static size_t prefix_length(const struct sl_view_calls *v, const char *path, boo
 	const char *upper = sl_view_upper_path(v->view);
 	size_t len = strlen(upper);
 
-	*ret_on_shelf = false;
-	if (strncmp(path, upper, len) == 0 && path[len] == '/')
-		return len + 1;
-	len = strlen(v->upper);
-	if (strncmp(path, v->upper, len) != 0 || strncmp(path + len, SHELF, strlen(SHELF)) != 0)
+	if (strncmp(path, upper, len) != 0 || path[len] != '/')
 		return 0;
-	*ret_on_shelf = true;
-	return len + strlen(SHELF);
+	*ret_on_shelf = !strncmp(path + len, SHELF, strlen(SHELF));
+	return len + (*ret_on_shelf ? strlen(SHELF) : 1);
 }
 
 /* The number of an object of the upper, of "/…/upper/0000002a"; 0 for any other path. *ret_rest: what
  * follows. */
 static uint32_t object_number(const struct sl_view_calls *v, const char *path, const char **ret_rest)
 {
-	bool is_on_shelf;
+	bool is_on_shelf = false;
 	size_t len = prefix_length(v, path, &is_on_shelf);
 	uint32_t number = 0;
 	int digits = 0;

@@ -21,6 +21,7 @@
 #include "kernel/capabilities.h"
 #include "kernel/landlock.h"
 #include "supervise/guard.h"
+#include "supervise/sandbox.h"
 #include "supervise/view-calls.h"
 
 #define DEV_DEPTH   3
@@ -252,13 +253,20 @@ int sl_view_ruleset(const char *tmp_dir, uint64_t disabled, struct sl_error *err
 	return SL_TAKE_FD(fd);
 }
 
-int sl_view_rules(int ruleset_fd, const struct sl_policy *policy, const char *upper, uint64_t disabled,
-		  struct sl_error *err)
+char *sl_view_shelf(const struct sl_view_calls *v)
+{
+	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF, sl_view_upper_path(v->view));
+
+	/* Whoever may reach the objects may reach it; the umask is not asked. */
+	return (mkdir(path, 0711) < 0 && errno != EEXIST) || chmod(path, 0711) < 0 ? NULL : SL_TAKE_PTR(path);
+}
+
+int sl_view_rules(const struct sl_view_calls *v, int ruleset_fd, uint64_t disabled, struct sl_error *err)
 {
 	const int abi = sl_landlock_abi();
 	const struct rules rules = {
-	    .fd = ruleset_fd, .handled = sl_landlock_masks(abi, disabled).fs, .policy = policy};
-	SL_FREE char *path = sl_xasprintf("%s/" SL_VIEW_SHELF, upper);
+	    .fd = ruleset_fd, .handled = sl_landlock_masks(abi, disabled).fs, .policy = v->policy};
+	SL_FREE char *path = NULL;
 	SL_CLOSE int shelf = -EBADF;
 	int r;
 
@@ -267,8 +275,9 @@ int sl_view_rules(int ruleset_fd, const struct sl_policy *policy, const char *up
 				    "this kernel's Landlock (ABI %d) does not keep a command from cutting files, "
 				    "which a view of its changes needs (ABI 3, Linux 6.2)",
 				    abi);
-	if ((mkdir(path, 0711) < 0 && errno != EEXIST) || chmod(path, 0711) < 0)
-		return sl_error_errno(err, errno, "cannot make \"%s\"", sl_esc(path));
+	path = sl_view_shelf(v);
+	if (!path)
+		return sl_error_errno(err, errno, "cannot make a directory in \"%s\"", sl_esc(v->upper));
 	shelf = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	r = add(&rules, shelf, SL_LL_EXECUTE | SL_LL_READ_FILE); /* the kernel asks for both */
 	if (r == 0)
@@ -362,10 +371,19 @@ int sl_view_calls_type(void *view_calls, const char *path, mode_t *ret)
 	return 0;
 }
 
+static void remove_shelf(const struct sl_view_calls *v)
+{
+	SL_FREE char *path = v->view ? sl_xasprintf("%s/" SL_VIEW_SHELF, sl_view_upper_path(v->view)) : NULL;
+
+	if (path)
+		sl_tree_remove(path);
+}
+
 void sl_view_calls_free(struct sl_view_calls *v)
 {
 	if (!v)
 		return;
+	remove_shelf(v);
 	if (v->observer && !v->policy)
 		sl_observer_set_view(v->observer, &(struct sl_observer_view){0});
 	sl_view_forget_stood(v);
