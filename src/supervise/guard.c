@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -126,7 +127,7 @@ static int put(struct sl_guard *g, const char *path, char **ret_slot, struct sl_
 	if (!slot || strlen(path) >= PATH_MAX)
 		return sl_error_errno(err, ENAMETOOLONG, "cannot watch over \"%s\"", sl_esc(path));
 	__atomic_store_n(slot, '\0', __ATOMIC_RELEASE);
-	memcpy(slot + 1, path + 1, strlen(path));
+	snprintf(slot + 1, PATH_MAX - 1, "%s", path + 1);
 	__atomic_store_n(slot, path[0], __ATOMIC_RELEASE);
 	*ret_slot = slot;
 	return 0;
