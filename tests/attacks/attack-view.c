@@ -5,9 +5,12 @@
  * usage: attack-view open        attempts at opening what the command itself may not
  *        attack-view identity    makes programs that would give others the caller's identity; prints where they really lie,
  *                                waits for a line
+ *        attack-view loop        executes what only the view has, from code that another thread makes an endless loop of while
+ *                                the supervisor has the call made: it waits for a stop that does not come (x86_64)
  *
  * Works in the working directory, where a new file may be made.
  */
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -138,6 +141,69 @@ static void make_programs(void)
 	getchar();
 }
 
+/* ---- loop ---- */
+
+#ifdef __x86_64__
+#define ARGUMENTS 1000000 /* all of which the supervisor reads before the call: time to change the code */
+
+static unsigned char *code;
+
+static void *loop(void *arg)
+{
+	usleep(700);
+	for (;;) {
+		code[0] = 0xeb; /* jmp to itself, in the place of syscall */
+		code[1] = 0xfe;
+	}
+	return arg;
+}
+
+static void call_and_loop(void)
+{
+	static const unsigned char call[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
+	static char *argv[ARGUMENTS + 1], *envp[1];
+	register long nr __asm__("rax") = SYS_execve;
+	register const char *path __asm__("rdi") = "./script";
+	register char **arguments __asm__("rsi") = argv;
+	register char **environment __asm__("rdx") = envp;
+	pthread_t thread;
+
+	code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (code == MAP_FAILED)
+		attack_die("mmap");
+	memcpy(code, call, sizeof(call));
+	for (size_t i = 0; i < ARGUMENTS; i++)
+		argv[i] = (char *)(uintptr_t)"";
+	if (pthread_create(&thread, NULL, loop, NULL))
+		attack_die("pthread_create");
+	nr = SYS_execve;
+	path = "./script";
+	arguments = argv;
+	environment = envp;
+	__asm__ volatile("call *%1"
+			 : "+r"(nr)
+			 : "r"(code), "r"(path), "r"(arguments), "r"(environment)
+			 : "rcx", "r11", "memory");
+}
+#else
+static void call_and_loop(void)
+{
+}
+#endif
+
+static void execute_from_loop(void)
+{
+	int fd = open("script", O_WRONLY | O_CREAT | O_EXCL, 0755);
+
+	if (fd < 0 || write(fd, "#!/bin/true\n", 12) != 12)
+		attack_die("script");
+	close(fd);
+	if (!fork())
+		call_and_loop();
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 1) { /* what is executed from outside */
@@ -146,6 +212,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "identity")) {
 		make_programs();
+	} else if (!strcmp(argv[1], "loop")) {
+		execute_from_loop();
 	} else if (!strcmp(argv[1], "open")) {
 		close(attack_open(".", O_RDONLY));
 		close(open("change", O_WRONLY | O_CREAT, 0600));

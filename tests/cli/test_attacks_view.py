@@ -54,6 +54,12 @@ def test_L7_programs_with_an_identity_are_no_use_to_others(box, attacker):
         assert tool.returncode == 0
 
 
+def test_R2_the_time_limit_holds_while_the_supervisor_is_kept_waiting(box, attacker):
+    done = box.tool("learn", "-t", "1", "-o", box.new_profile(), "--", attacker, "loop", timeout=30)
+    assert done.status == 124, done.describe()
+    assert done.elapsed_s < 10 and not list(box.work.iterdir())
+
+
 def test_L7_L10_sockets_bound_by_any_text(box):
     """However a path leads up, also where nobody can be given a root: all is made within the upper, and then in the view."""
     top = pathlib.Path(tempfile.mkdtemp(dir="/var/tmp", prefix="sl-"))  # such paths are short
