@@ -60,16 +60,17 @@ def measured_output(command):
 
 
 def put_aside(path):
-    """Away with what was made; it is removed at the end, since ext4 is slow to make files where others just were."""
+    """Away with what was made, to where learn does not count what a grant opens; it is removed at the end, since ext4 is slow
+    to make files where others just were."""
     if path.is_dir():
-        path.rename(path.with_name(f"{path.name}.{time.monotonic_ns()}"))
+        path.rename(path.parent.parent / f"{path.name}.{time.monotonic_ns()}")
 
 
 class Clone:
     title = f"git clone of {CLONED_FILES} files"
 
     def __init__(self, top):
-        self.source, self.made = top / "source", top / "clone"
+        self.source, self.made = top / "source", top / "run" / "clone"
         self.command = ["git", "clone", "-q", self.source, self.made]
         for i in range(CLONED_FILES):
             path = self.source / f"d{i // PER_DIRECTORY}" / f"f{i}.c"
@@ -87,7 +88,7 @@ class Venv:
     title = "python3 -m venv, with pip"
 
     def __init__(self, top):
-        self.made = top / "venv"
+        self.made = top / "run" / "venv"
         self.command = ["/usr/bin/python3", "-m", "venv", self.made]
 
     def reset(self):
@@ -98,10 +99,8 @@ class Untar:
     title = f"tar x of {TAR_FILES} small files"
 
     def __init__(self, top):
-        self.archive, self.made = top / "files.tar", top / "files"
+        self.archive, self.made = top / "files.tar", top / "run" / "files"
         self.command = ["tar", "xf", self.archive]
-        if self.archive.exists():
-            return
         for i in range(TAR_FILES):
             path = self.made / f"d{i // PER_DIRECTORY}" / f"f{i}"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,16 +122,16 @@ class Remove(Untar):
 
     def reset(self):
         if not self.made.exists():
-            measured(["tar", "xf", self.archive], self.top)
+            measured(["tar", "xf", self.archive], self.top / "run")
 
 
 class Find:
     title = f"find over {FOUND_FILES} files"
 
     def __init__(self, top):
-        self.made = top / "found"
+        self.made = top / "run" / "found"
         self.command = ["find", self.made, "-type", "f"]
-        for d in range(0 if self.made.exists() else FOUND_FILES // FOUND_PER_DIRECTORY):
+        for d in range(FOUND_FILES // FOUND_PER_DIRECTORY):
             (self.made / str(d)).mkdir(parents=True)
             for f in range(FOUND_PER_DIRECTORY):
                 (self.made / str(d) / str(f)).touch()
@@ -154,14 +153,14 @@ JOBS = {"clone": Clone, "venv": Venv, "tar": Untar, "rm": Remove, "find": Find, 
 
 def bench_trees(bench, which):
     """One job, each way in turn. The first round warms the caches."""
-    top = bench.work / "trees"
-    top.mkdir(exist_ok=True)
+    top = bench.work / which
+    (top / "run").mkdir(parents=True)
     job = JOBS[which](top)
     times = {name: [] for name in WAYS}
     for turn in range((1 if bench.quick else 3) + 1):
         for name in WAYS:
             job.reset()
-            one = measured(way(bench, name, job.command), top)
+            one = measured(way(bench, name, job.command), top / "run")
             if turn:
                 times[name].append(one)
     job.reset()
