@@ -27,7 +27,7 @@ static int real_type(void *arg SL_UNUSED, const char *path, mode_t *ret)
 
 static uint8_t left_there(sl_type_fn *type_of, void *arg, const char *path)
 {
-	mode_t type;
+	mode_t type = 0;
 
 	if (type_of(arg, path, &type) < 0)
 		return 0;

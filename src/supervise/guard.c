@@ -163,7 +163,7 @@ int sl_guard_make(struct sl_guard *g, const char *prefix, char **ret_path, struc
 		r = put(g, path, &slot, err);
 		if (r < 0)
 			return r;
-		r = mkdir(path, 0700) < 0 ? -errno : 0;
+		r = mkdir(path, 0700) < 0 || chmod(path, 0700) < 0 ? -errno : 0; /* whatever the umask */
 		if (r < 0)
 			__atomic_store_n(slot, '\0', __ATOMIC_RELEASE);
 	}

@@ -271,15 +271,23 @@ static int do_contents(const struct apply *a, const struct sl_vobject *o, int di
 	return apply_attributes(a, o, fd);
 }
 
+/* A directory of mode 0700, whatever the umask. */
+static int make_dir(int dir, const char *name)
+{
+	return mkdirat(dir, name, 0700) < 0 || fchmodat(dir, name, 0700, 0) < 0 ? -errno : 0;
+}
+
 static int do_stage(const struct apply *a, const char *path)
 {
 	char name[SL_VPLAN_STAGING];
 	SL_CLOSE int dir = open_dir(a->target, path);
+	int r;
 
 	if (dir < 0)
 		return dir;
 	make_writable(dir);
-	return mkdirat(dir, sl_vplan_staging(a->c, name), 0700) < 0 && errno != EEXIST ? -errno : 0;
+	r = make_dir(dir, sl_vplan_staging(a->c, name));
+	return r == -EEXIST ? 0 : r;
 }
 
 static int do_unstage(const struct apply *a, const char *path)
@@ -363,14 +371,12 @@ static int do_make(const struct apply *a, const struct sl_vobject *o)
 
 static int do_make_dir(const struct apply *a, int dir, const char *name)
 {
+	int r = make_dir(dir, name);
 	struct stat st;
 
-	if (mkdirat(dir, name, 0700) == 0)
+	if (r == -EEXIST && a->again && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return 0;
-	if (errno == EEXIST && a->again && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(st.st_mode))
-		return 0;
-	return -errno;
+	return r;
 }
 
 /* Never over something that is there. */

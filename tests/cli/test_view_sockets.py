@@ -92,8 +92,8 @@ print(sorted(os.listdir(".")))
 
 def without_slash(text):
     """What learn shows of a bound absolute path to who can neither change the root directory nor make a user namespace: it
-    lacks its first slash."""
-    return re.sub(r"(?m)^/|(?<=' )/", "", text)
+    lacks its first slash, and is named without needless ones."""
+    return re.sub(r"(?m)^/|(?<=' )/", "", text).replace("//", "/")
 
 
 def same(box, script, shown=lambda text: text):
